@@ -1,0 +1,121 @@
+export { ok, err } from './base/result.ts';
+export type { Result } from './base/result.ts';
+export { InvariantError, assertInvariant, unreachable } from './base/invariant.ts';
+export type { Json, JsonObject } from './base/json.ts';
+export { RISK_CLASSES, SETUP_STEP_ID, dependentsOf, isWriter, stepById } from './plan/plan.ts';
+export type {
+  AgentStep,
+  ApprovalStep,
+  ApproverRule,
+  Budget,
+  Check,
+  CommandStep,
+  FormField,
+  InputSpec,
+  Plan,
+  PlanContext,
+  Program,
+  RiskClass,
+  Scope,
+  Step,
+  StepEnv,
+  StepId,
+  StepKind,
+  ToolName,
+  ValidationStep,
+} from './plan/plan.ts';
+export { MAX_AUTOMATIC_RESUMES, decide } from './machine/decide.ts';
+export type { Decided } from './machine/decide.ts';
+export { REFUSALS } from './machine/commands.ts';
+export type {
+  AttemptReportEnd,
+  CommandContext,
+  Evaluation,
+  Refusal,
+  RequestSlot,
+  RunCommand,
+  Subject,
+} from './machine/commands.ts';
+export { applyEvent, evolve, foldRun } from './machine/evolve.ts';
+export type { StepTable } from './machine/step-table.ts';
+export { lastAttempt, liveAttempt, planStep, stepState, approvalState } from './machine/state.ts';
+export type {
+  ApprovalState,
+  AttemptState,
+  AttemptStatus,
+  Decision,
+  GateState,
+  RunState,
+  StepState,
+  Waiting,
+} from './machine/state.ts';
+export { RUN_STATUSES, blockedReasons, runStatus } from './machine/status.ts';
+export type { BlockedReason, RunStatus } from './machine/status.ts';
+export { effectKey, effectsOf, hasSlot } from './schedule/effects.ts';
+export type { Effect } from './schedule/effects.ts';
+export {
+  SETTLED_STATUSES,
+  STEP_STATUSES,
+  STEP_TRANSITIONS,
+  statusAfter,
+} from './machine/transitions.ts';
+export type { StepStatus, StepTransition, StepTransitionEvent } from './machine/transitions.ts';
+export type {
+  Actor,
+  AgentFact,
+  ApprovalKind,
+  ApprovalRequirement,
+  ApprovalStatus,
+  ArtifactRef,
+  AttemptEnd,
+  CheckResult,
+  Checkpoint,
+  DecidingRule,
+  Failure,
+  OutputSummary,
+  PolicyVerdict,
+  ResumeToken,
+  RunEvent,
+  RunEventData,
+  RunEventType,
+  Usage,
+  Verdict,
+} from './machine/events.ts';
+export { AGENT_ADAPTER_INTERFACE_VERSION } from './ports/agent-adapter.ts';
+export type {
+  AdapterCapabilities,
+  AdapterProbe,
+  AgentAdapter,
+  AgentFactBody,
+  AgentHandle,
+  AgentOutcome,
+  AgentProcess,
+  AgentRunContext,
+  GateAnswer,
+  GateQuestion,
+} from './ports/agent-adapter.ts';
+export type {
+  AgentWork,
+  AttemptHosts,
+  AttemptOutcome,
+  AttemptRef,
+  AttemptSpec,
+  AttemptStanding,
+  CommandWork,
+  Following,
+  HostFact,
+  SandboxSpec,
+} from './ports/attempt-hosts.ts';
+export type { Clock, Ids } from './ports/clock.ts';
+export type {
+  Append,
+  EventStore,
+  NewEvent,
+  StoreUnavailable,
+  StoredEvent,
+  VersionConflict,
+} from './ports/event-store.ts';
+export type { Policy, PolicyFacts } from './ports/policy.ts';
+export type { ChangedPath, WorkspaceSource, Workspaces } from './ports/workspace.ts';
+export { approvalToView, runToView } from './views/run-view.ts';
+export type { ApprovalView, AttemptView, RunView, StepView, UsageTotal } from './views/run-view.ts';

@@ -1,0 +1,244 @@
+/** Requests to people: who may decide, when enough have, and what a decision is good for. */
+import type { JsonObject } from '../base/json.ts';
+import { dependentsOf } from '../plan/plan.ts';
+import type { ApprovalStep, StepId } from '../plan/plan.ts';
+import type { Refusal, RunCommand } from './commands.ts';
+import type { Draft } from './draft.ts';
+import type { ApprovalRequirement, ApprovalStatus, Failure, PolicyVerdict } from './events.ts';
+import { approvalState, lastAttempt, planStep, stepState } from './state.ts';
+import type { ApprovalState, RunState } from './state.ts';
+import { statusAfter } from './transitions.ts';
+
+const SYSTEM = { kind: 'engine', id: 'engine' } as const;
+
+/** Weakest first. */
+const ASSURANCES: readonly ApprovalRequirement['assurance'][] = ['session', 'reauth', 'passkey'];
+
+/**
+ * Approved requests that allow `step` to start as `subjectDigest` says, under the policy that asked: unused, and with
+ * enough different people. Null when there are none.
+ */
+export function usableApprovals(
+  state: RunState,
+  step: StepId,
+  subjectDigest: string,
+  verdict: PolicyVerdict,
+): readonly string[] | null {
+  for (const approval of state.approvals.values()) {
+    const fits =
+      approval.step === step &&
+      approval.kind === 'start' &&
+      approval.status === 'approved' &&
+      approval.usedBy === null &&
+      approval.subjectDigest === subjectDigest &&
+      approval.policyDigest === verdict.policyDigest;
+    if (fits && approversOf(approval).size >= verdict.requires.count) return [approval.id];
+  }
+  return null;
+}
+
+function approversOf(approval: ApprovalState): ReadonlySet<string> {
+  return new Set(
+    approval.decisions
+      .filter((decision) => decision.decision === 'approve')
+      .map((decision) => decision.approver),
+  );
+}
+
+export function resolveApproval(
+  draft: Draft,
+  approvalId: string,
+  status: Exclude<ApprovalStatus, 'open'>,
+  detail: string,
+): void {
+  draft.emit({
+    type: 'ApprovalResolved',
+    actor: SYSTEM,
+    data: { approvalId, status, detail },
+  });
+}
+
+/** Requests of `step` that nobody can use any more. */
+export function dropApprovals(draft: Draft, step: StepId, detail: string): void {
+  for (const approval of draft.state.approvals.values()) {
+    if (approval.step !== step || approval.usedBy !== null) continue;
+    if (
+      approval.status === 'open' ||
+      (approval.status === 'approved' && approval.kind === 'start')
+    ) {
+      resolveApproval(draft, approval.id, 'stale', detail);
+    }
+  }
+}
+
+export function decideApproval(
+  draft: Draft,
+  command: Extract<RunCommand, { type: 'DecideApproval' }>,
+): Refusal | null {
+  const { approvalId } = command;
+  const approval = draft.state.approvals.get(approvalId);
+  if (approval === undefined) return { type: 'ApprovalNotFound', approvalId };
+  const refusal = refuseDecision(draft, approval, command);
+  if (refusal !== null) return refusal;
+  const approver = draft.context.actor;
+  const { decision, reason, subjectDigest, roles, assurance, form } = command;
+  const selfApproved = approver.id === draft.state.requester.id;
+  draft.emit({
+    type: 'ApprovalDecided',
+    data: { approvalId, decision, reason, subjectDigest, roles, assurance, selfApproved, form },
+  });
+  if (decision === 'reject') {
+    resolveApproval(draft, approvalId, 'rejected', reason);
+    refuseWhatWasAsked(draft, approval, {
+      code: 'rejected',
+      message: `${approver.id} rejected it: ${reason}`,
+      hint: null,
+    });
+  } else if (approversOf(approvalState(draft.state, approvalId)).size >= approval.requires.count) {
+    resolveApproval(draft, approvalId, 'approved', 'enough people have approved');
+    grantWhatWasAsked(draft, approval, form);
+  }
+  return null;
+}
+
+function refuseDecision(
+  draft: Draft,
+  approval: ApprovalState,
+  command: Extract<RunCommand, { type: 'DecideApproval' }>,
+): Refusal | null {
+  const { state, context } = draft;
+  const approvalId = approval.id;
+  const expired = approval.expiresAtMs !== null && approval.expiresAtMs <= context.nowMs;
+  if (approval.status !== 'open' || state.cancelRequest !== null || expired) {
+    const status = approval.status !== 'open' ? approval.status : expired ? 'expired' : 'withdrawn';
+    return { type: 'ApprovalNotOpen', approvalId, status };
+  }
+  if (command.subjectDigest !== approval.subjectDigest) {
+    return { type: 'SubjectMoved', approvalId, subjectDigest: approval.subjectDigest };
+  }
+  const barred = reasonBarred(state, approval.requires, context.actor, command);
+  if (barred !== null) {
+    const approver = context.actor.id;
+    return { type: 'NotAllowedToDecide', approvalId, approver, detail: barred };
+  }
+  if (approval.decisions.some((decision) => decision.approver === context.actor.id)) {
+    return { type: 'AlreadyDecided', approvalId, approver: context.actor.id };
+  }
+  if (command.decision === 'reject') {
+    return command.reason.trim() === '' ? { type: 'ReasonRequired', approvalId } : null;
+  }
+  const detail = formProblem(state, approval, command.form);
+  return detail === null ? null : { type: 'FormInvalid', approvalId, detail };
+}
+
+/** Why this person may not decide, in words, or null. */
+function reasonBarred(
+  state: RunState,
+  requires: ApprovalRequirement,
+  actor: { readonly kind: string; readonly id: string },
+  { roles, assurance }: Extract<RunCommand, { type: 'DecideApproval' }>,
+): string | null {
+  if (actor.kind !== 'person') return 'only a person decides';
+  if (ASSURANCES.indexOf(assurance) < ASSURANCES.indexOf(requires.assurance)) {
+    return `this needs an approver authenticated by ${requires.assurance}`;
+  }
+  if (requires.excludeRequester && actor.id === state.requester.id) {
+    return 'who asked for the run may not decide this';
+  }
+  const open = requires.people.length === 0 && requires.roles.length === 0;
+  const named = requires.people.includes(actor.id);
+  if (open || named || roles.some((role) => requires.roles.includes(role))) return null;
+  const wanted = [...requires.people, ...requires.roles.map((role) => `role ${role}`)];
+  return `this needs ${wanted.join(' or ')}`;
+}
+
+function formProblem(state: RunState, approval: ApprovalState, form: JsonObject): string | null {
+  const step = planStep(state.created.plan, approval.step);
+  const fields = approval.kind === 'gate' && step.kind === 'approval' ? step.form : {};
+  const unknown = Object.keys(form).find((name) => fields[name] === undefined);
+  if (unknown !== undefined) return `there is no field ${unknown}`;
+  for (const [name, field] of Object.entries(fields)) {
+    const value = form[name];
+    if (value === undefined || value === '') {
+      if (field.required) return `${name} is required`;
+    } else if (typeof value !== field.type) return `${name} must be a ${field.type}`;
+  }
+  return null;
+}
+
+function grantWhatWasAsked(draft: Draft, approval: ApprovalState, form: JsonObject): void {
+  const { step, subjectDigest, why, requires, policyDigest, risk, gateId } = approval;
+  switch (approval.kind) {
+    case 'start': {
+      const verdict = { verdict: 'requires_approval', why, requires, policyDigest, risk } as const;
+      const approvals = [approval.id];
+      draft.emit({ type: 'StepReadied', data: { step, subjectDigest, verdict, approvals } });
+      return;
+    }
+    case 'gate':
+      draft.emit({ type: 'GatePassed', data: { step, approvalId: approval.id, outputs: form } });
+      return;
+    case 'tool':
+      decideTool(draft, approval, gateId ?? '', 'allow', 'approved');
+  }
+}
+
+function decideTool(
+  draft: Draft,
+  approval: ApprovalState,
+  gateId: string,
+  decision: 'allow' | 'deny',
+  reason: string,
+): void {
+  const { step, id: approvalId } = approval;
+  const attempt = lastAttempt(stepState(draft.state, step))?.number ?? 0;
+  draft.emit({
+    type: 'ToolDecided',
+    data: { step, attempt, gateId, decision, reason, verdict: null, approvalId },
+  });
+}
+
+function refuseWhatWasAsked(draft: Draft, approval: ApprovalState, failure: Failure): void {
+  const { step } = approval;
+  if (approval.kind === 'tool') {
+    decideTool(draft, approval, approval.gateId ?? '', 'deny', failure.message);
+    return;
+  }
+  const planned = planStep(draft.state.created.plan, step);
+  const sentBack = planned.kind === 'approval' && failure.code === 'rejected' && planned.onReject;
+  if (sentBack && stepState(draft.state, step).rejections < sentBack.max) {
+    sendBack(draft, planned, sentBack.restart, failure.message);
+  } else {
+    draft.emit({ type: 'StepFailed', data: { step, failure } });
+  }
+}
+
+/** Runs `restart` again with the reason of the rejection, and everything that depends on it, the gate included. */
+function sendBack(draft: Draft, gate: ApprovalStep, restart: StepId, reason: string): void {
+  for (const id of [restart, ...dependentsOf(draft.state.created.plan, restart)]) {
+    const { status, next } = stepState(draft.state, id);
+    if (statusAfter(status, 'StepInvalidated') === null) continue;
+    // A step that has yet to begin has nothing to give up, unless it is to go on with half-done work.
+    if (status === 'pending' && next === 'restore') continue;
+    dropApprovals(draft, id, `${restart} runs again`);
+    draft.emit({
+      type: 'StepInvalidated',
+      data: { step: id, cause: restart, reason, gate: id === gate.id },
+    });
+  }
+}
+
+/** Requests whose time is up: never an approval by silence. */
+export function expireApprovals(draft: Draft): void {
+  if (draft.state.cancelRequest !== null) return;
+  for (const approval of draft.state.approvals.values()) {
+    const { status, expiresAtMs } = approval;
+    if (status !== 'open' || expiresAtMs === null || expiresAtMs > draft.context.nowMs) continue;
+    resolveApproval(draft, approval.id, 'expired', 'nobody decided in time');
+    refuseWhatWasAsked(draft, approval, {
+      code: 'expired',
+      message: 'the approval request expired before enough people had decided',
+      hint: 'retry the step to ask again',
+    });
+  }
+}

@@ -1,0 +1,162 @@
+/** What can be asked of a run. Facts from outside (verdicts, digests, times, ids) come with the command. */
+import type { JsonObject } from '../base/json.ts';
+import type { StepId } from '../plan/plan.ts';
+import type {
+  Actor,
+  AgentFact,
+  ApprovalRequirement,
+  ArtifactRef,
+  AttemptEnd,
+  CheckResult,
+  Checkpoint,
+  Failure,
+  OutputSummary,
+  PolicyVerdict,
+  ResumeToken,
+  RunEventData,
+  Usage,
+} from './events.ts';
+
+/** When it is, and who asks. `at` and `nowMs` are the same moment. */
+export interface CommandContext {
+  readonly at: string;
+  readonly nowMs: number;
+  readonly actor: Actor;
+}
+
+/** What is about to run or be decided: canonical JSON and its digest. */
+export interface Subject {
+  readonly subject: JsonObject;
+  readonly subjectDigest: string;
+}
+
+/** A fresh id for the request that may follow, and how long it may stay open. */
+export interface RequestSlot {
+  readonly approvalId: string;
+  readonly expiresAtMs: number | null;
+}
+
+export type Evaluation =
+  /** `when` is false. */
+  | { readonly outcome: 'condition-false' }
+  | {
+      readonly outcome: 'blocked';
+      readonly reason: 'configuration' | 'adapter_unavailable';
+      readonly failure: Failure;
+    }
+  | ({ readonly outcome: 'start'; readonly verdict: PolicyVerdict } & Subject & RequestSlot)
+  /** An approval step: people are asked whatever the policy says; the policy may only ask for more. */
+  | ({
+      readonly outcome: 'gate';
+      readonly verdict: PolicyVerdict;
+      readonly requires: ApprovalRequirement;
+    } & Subject &
+      RequestSlot);
+
+export type AttemptReportEnd =
+  | {
+      readonly outcome: 'succeeded';
+      readonly exitCode: number | null;
+      readonly checkpoint: Checkpoint;
+      readonly outputs: JsonObject;
+      readonly output: OutputSummary | null;
+      readonly usage: Usage | null;
+      readonly checks: readonly CheckResult[];
+      readonly artifacts: readonly ArtifactRef[];
+      readonly changedPaths: number;
+    }
+  | ({ readonly outcome: 'failed'; readonly retryable: boolean } & AttemptEnd)
+  /** Told to stop, and it did. */
+  | ({ readonly outcome: 'stopped' } & AttemptEnd)
+  /** Its host is gone, and nothing tells how the work ended. */
+  | { readonly outcome: 'interrupted'; readonly detail: string }
+  /** Proven: no host of it ever ran. */
+  | { readonly outcome: 'never-started' };
+
+type OfAttempt = { readonly step: StepId; readonly attempt: number; readonly epoch: number };
+
+export type RunCommand =
+  | { readonly type: 'CreateRun'; readonly created: RunEventData['RunCreated'] }
+  | { readonly type: 'StartRun'; readonly started: RunEventData['RunStarted'] }
+  | { readonly type: 'FailRunStart'; readonly failure: Failure }
+  | { readonly type: 'EvaluateStep'; readonly step: StepId; readonly evaluation: Evaluation }
+  | {
+      readonly type: 'StartStep';
+      readonly step: StepId;
+      /** Commit of the workspace that the subject was built on. */
+      readonly checkpoint: string;
+      readonly subjectDigest: string;
+      readonly verdict: PolicyVerdict;
+      readonly epoch: number;
+      readonly sandbox: 'bubblewrap' | 'none';
+      readonly session: ResumeToken | null;
+    }
+  | ({ readonly type: 'ReportAttempt'; readonly facts: readonly AgentFact[] } & OfAttempt)
+  | ({
+      readonly type: 'DecideGate';
+      readonly gateId: string;
+      readonly verdict: PolicyVerdict;
+    } & OfAttempt &
+      Subject &
+      RequestSlot)
+  | ({ readonly type: 'EndAttempt'; readonly end: AttemptReportEnd } & OfAttempt)
+  | {
+      readonly type: 'DecideApproval';
+      readonly approvalId: string;
+      readonly decision: 'approve' | 'reject';
+      readonly reason: string;
+      readonly subjectDigest: string;
+      readonly roles: readonly string[];
+      readonly assurance: 'session' | 'reauth' | 'passkey';
+      readonly form: JsonObject;
+    }
+  | { readonly type: 'Tick' }
+  | { readonly type: 'CancelRun'; readonly reason: string }
+  | { readonly type: 'ResumeRun'; readonly step: StepId | null; readonly reason: string | null }
+  | { readonly type: 'RetryRun'; readonly step: StepId | null; readonly reason: string | null };
+
+/** An expected no. Nothing has changed. */
+export type Refusal =
+  | { readonly type: 'RunExists'; readonly runId: string }
+  | { readonly type: 'RunNotFound'; readonly runId: string }
+  | { readonly type: 'RunOver'; readonly runId: string; readonly status: string }
+  | { readonly type: 'StepNotFound'; readonly runId: string; readonly step: string }
+  | { readonly type: 'StepNotReady'; readonly step: StepId; readonly status: string }
+  | { readonly type: 'SlotTaken'; readonly step: StepId }
+  | { readonly type: 'AttemptFenced'; readonly step: StepId; readonly attempt: number }
+  | { readonly type: 'GateNotOpen'; readonly step: StepId; readonly gateId: string }
+  | { readonly type: 'ApprovalNotFound'; readonly approvalId: string }
+  | { readonly type: 'ApprovalNotOpen'; readonly approvalId: string; readonly status: string }
+  | { readonly type: 'SubjectMoved'; readonly approvalId: string; readonly subjectDigest: string }
+  | {
+      readonly type: 'NotAllowedToDecide';
+      readonly approvalId: string;
+      readonly approver: string;
+      readonly detail: string;
+    }
+  | { readonly type: 'AlreadyDecided'; readonly approvalId: string; readonly approver: string }
+  | { readonly type: 'ReasonRequired'; readonly approvalId: string }
+  | { readonly type: 'FormInvalid'; readonly approvalId: string; readonly detail: string }
+  | { readonly type: 'NothingToResume'; readonly runId: string; readonly status: string }
+  | { readonly type: 'NothingToRetry'; readonly runId: string; readonly status: string };
+
+/** One sentence for each refusal; the docs and the API's titles come from here. */
+export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {
+  RunExists: 'A run with this id exists already.',
+  RunNotFound: 'There is no such run.',
+  RunOver: 'The run has ended and takes no more commands of this kind.',
+  StepNotFound: 'The run has no such step.',
+  StepNotReady: 'The step is not in a state in which this can happen.',
+  SlotTaken: 'The step must wait: its slot or the workspace is taken.',
+  AttemptFenced: 'The attempt has been declared over; what it reports is not taken.',
+  GateNotOpen: 'No tool call waits at this gate.',
+  ApprovalNotFound: 'There is no such approval request.',
+  ApprovalNotOpen: 'The approval request is not open any more.',
+  SubjectMoved: 'What is asked is not what was shown; look again.',
+  NotAllowedToDecide: 'This person may not decide this request.',
+  AlreadyDecided: 'This person has decided this request already.',
+  ReasonRequired: 'A rejection needs a reason.',
+  FormInvalid: 'The form of the request is not filled in as it asks.',
+  NothingToResume: 'No step of the run is interrupted.',
+  NothingToRetry: 'No step of the run can be tried again.',
+};

@@ -1,0 +1,290 @@
+/**
+ * Facts of one run, past tense. A stored `type` never changes its meaning; `data` is validated and upcast when it is
+ * read (schemas in `@ccdash/api`). Times are ISO 8601 UTC.
+ */
+import type { Json, JsonObject } from '../base/json.ts';
+import type { Plan, RiskClass, StepId } from '../plan/plan.ts';
+
+export interface Actor {
+  readonly kind: 'person' | 'agent' | 'engine' | 'policy';
+  readonly id: string;
+}
+
+/** A rule that decided, in words. */
+export interface DecidingRule {
+  readonly rule: string;
+  readonly text: string;
+}
+
+export type Verdict = 'allow' | 'requires_approval' | 'deny';
+
+/** What the policy said about one subject. Rules are sorted by id. */
+export interface PolicyVerdict {
+  readonly verdict: Verdict;
+  readonly why: readonly DecidingRule[];
+  readonly requires: ApprovalRequirement;
+  readonly policyDigest: string;
+  readonly risk: RiskClass;
+}
+
+export interface ApprovalRequirement {
+  readonly roles: readonly string[];
+  /** Named people; empty = anybody with a role. */
+  readonly people: readonly string[];
+  /** Different people needed; at least 1. */
+  readonly count: number;
+  readonly excludeRequester: boolean;
+  readonly assurance: 'session' | 'reauth' | 'passkey';
+}
+
+export type ApprovalKind = 'start' | 'gate' | 'tool';
+export type ApprovalStatus = 'open' | 'approved' | 'rejected' | 'expired' | 'stale' | 'withdrawn';
+
+/** A state to go back to: a commit in the run's checkpoint repository. */
+export interface Checkpoint {
+  readonly commit: string;
+  readonly tree: string;
+}
+
+/** What an agent needs to go on with its session. `session` is chosen by us where the SDK lets us. */
+export interface ResumeToken {
+  readonly adapter: string;
+  readonly adapterVersion: string;
+  readonly programVersion: string;
+  readonly session: string;
+  /** The SDK's own point inside the session (message, turn), where it has one. */
+  readonly at: string | null;
+}
+
+/** Unknown is null, never zero. */
+export interface Usage {
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly cachedTokens: number | null;
+  readonly usd: number | null;
+}
+
+/** The whole output of an attempt, kept in a file; here its size, digest and last lines (already redacted). */
+export interface OutputSummary {
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly tail: readonly string[];
+}
+
+export interface Failure {
+  /** Stable word: `exit_code`, `timed_out`, `signal`, `setup_failed`, `scope_violation`, `agent_error`, `invalid_output`, `limit_reached`, `rejected`, `expired`, `checks_failed`, `sandbox_unavailable`, … */
+  readonly code: string;
+  readonly message: string;
+  /** What to do next, for people. */
+  readonly hint: string | null;
+}
+
+/** One check of a validation with what it saw. */
+export interface CheckResult {
+  readonly check: string;
+  readonly pass: boolean;
+  readonly evidence: string;
+}
+
+/** A file kept by its digest. */
+export interface ArtifactRef {
+  readonly name: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly mediaType: string;
+}
+
+/** A thing an agent said or did, in words every adapter shares. `seq` is the spool's. */
+export type AgentFact = { readonly seq: number; readonly at: string } & (
+  | { readonly type: 'session'; readonly token: ResumeToken; readonly model: string | null }
+  | {
+      readonly type: 'message';
+      readonly text: string;
+      readonly checkpoint: string | null;
+      readonly agentPath: readonly string[];
+    }
+  | {
+      readonly type: 'tool-started';
+      readonly callId: string;
+      readonly tool: string;
+      readonly name: string;
+      readonly title: string;
+      readonly input: Json;
+      readonly agentPath: readonly string[];
+    }
+  | {
+      readonly type: 'tool-ended';
+      readonly callId: string;
+      readonly status: 'ok' | 'error' | 'denied' | 'interrupted' | 'unknown';
+      readonly summary: string;
+      readonly checkpoint: string | null;
+    }
+  | {
+      readonly type: 'gate-raised';
+      readonly gateId: string;
+      readonly callId: string;
+      readonly tool: string;
+      readonly name: string;
+      readonly title: string;
+      readonly input: Json;
+    }
+  | { readonly type: 'gate-answered'; readonly gateId: string; readonly decision: 'allow' | 'deny' }
+  | { readonly type: 'usage'; readonly usage: Usage }
+  | { readonly type: 'notice'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
+  | { readonly type: 'extension'; readonly adapter: string; readonly data: JsonObject }
+);
+
+type Stepped = { readonly step: StepId };
+type Attempted = Stepped & { readonly attempt: number };
+
+/** Payload by event type. */
+export interface RunEventData {
+  RunCreated: {
+    readonly planId: string;
+    readonly revision: number;
+    readonly digest: string;
+    readonly plan: Plan;
+    readonly feature: string | null;
+    readonly inputs: Readonly<Record<string, string | number | boolean>>;
+    readonly baseCommit: string;
+    readonly policyDigest: string;
+    /** Role names of the person who asked, at that time. */
+    readonly requesterRoles: readonly string[];
+  };
+  /** The workspace stands; the clock of the run starts. */
+  RunStarted: {
+    readonly checkpoint: Checkpoint;
+    /** Sentences about what the workspace does not carry over (uncommitted work, LFS content, submodules …). */
+    readonly notCarried: readonly string[];
+  };
+  /** The workspace could not be made; the run fails and may be retried. */
+  RunStartFailed: { readonly failure: Failure };
+  /** A person lets a run try again to make its workspace. */
+  RunRequeued: { readonly reason: string };
+  RunCancelRequested: { readonly reason: string };
+  RunCanceled: { readonly reason: string };
+  /** A fold of the steps has come to its end; `retry` opens the run again. */
+  RunEnded: { readonly status: 'succeeded' | 'failed' };
+
+  StepReadied: Stepped & {
+    readonly subjectDigest: string;
+    readonly verdict: PolicyVerdict;
+    readonly approvals: readonly string[];
+  };
+  StepDenied: Stepped & { readonly subjectDigest: string; readonly verdict: PolicyVerdict };
+  StepBlocked: Stepped & {
+    readonly reason: 'configuration' | 'adapter_unavailable';
+    readonly failure: Failure;
+  };
+  StepSkipped: Stepped & { readonly cause: 'condition' };
+  StepRequeued: Stepped & {
+    readonly cause:
+      'retry' | 'resume' | 'invalidated' | 'subject_changed' | 'verdict_changed' | 'approval_stale';
+    /** `continue`: go on in the workspace as it is and, for agents, in the same session. `restore`: from the checkpoint. */
+    readonly mode: 'continue' | 'restore';
+    readonly reason: string | null;
+    readonly automatic: boolean;
+  };
+  /** `cause` runs again; `gate` marks the approval step whose rejection sent it back. */
+  StepInvalidated: Stepped & {
+    readonly cause: StepId;
+    readonly reason: string;
+    readonly gate: boolean;
+  };
+  StepFailed: Stepped & { readonly failure: Failure };
+  GatePassed: Stepped & { readonly approvalId: string; readonly outputs: JsonObject };
+
+  ApprovalRequested: Stepped & {
+    readonly approvalId: string;
+    readonly kind: ApprovalKind;
+    readonly subjectDigest: string;
+    /** What is asked, whole: its canonical JSON has `subjectDigest`. */
+    readonly subject: JsonObject;
+    readonly why: readonly DecidingRule[];
+    readonly policyDigest: string;
+    readonly requires: ApprovalRequirement;
+    /** Milliseconds since the epoch. */
+    readonly expiresAtMs: number | null;
+    /** For kind `tool`. */
+    readonly gateId: string | null;
+    readonly risk: RiskClass;
+  };
+  ApprovalDecided: {
+    readonly approvalId: string;
+    readonly decision: 'approve' | 'reject';
+    readonly reason: string;
+    readonly subjectDigest: string;
+    readonly roles: readonly string[];
+    readonly assurance: 'session' | 'reauth' | 'passkey';
+    /** The approver also asked for the run. */
+    readonly selfApproved: boolean;
+    readonly form: JsonObject;
+  };
+  ApprovalResolved: {
+    readonly approvalId: string;
+    readonly status: Exclude<ApprovalStatus, 'open'>;
+    readonly detail: string;
+  };
+
+  AttemptStarted: Attempted & {
+    readonly epoch: number;
+    readonly subjectDigest: string;
+    readonly verdict: PolicyVerdict;
+    readonly approvals: readonly string[];
+    readonly inputCheckpoint: Checkpoint;
+    readonly mode: 'fresh' | 'continue';
+    readonly sandbox: 'bubblewrap' | 'none';
+    /** For agents: the session that this attempt opens or goes on with, known before anything starts. */
+    readonly session: ResumeToken | null;
+    readonly resumedFrom: number | null;
+  };
+  /** Proven by the spool's claim: no host of this attempt ever ran. Decisions it used are valid again. */
+  AttemptNeverStarted: Attempted;
+  AttemptReported: Attempted & { readonly epoch: number; readonly facts: readonly AgentFact[] };
+  ToolDecided: Attempted & {
+    readonly gateId: string;
+    readonly decision: 'allow' | 'deny';
+    readonly reason: string;
+    readonly verdict: PolicyVerdict | null;
+    readonly approvalId: string | null;
+  };
+  AttemptSucceeded: Attempted & {
+    readonly exitCode: number | null;
+    readonly checkpoint: Checkpoint;
+    readonly outputs: JsonObject;
+    readonly output: OutputSummary | null;
+    readonly usage: Usage | null;
+    readonly checks: readonly CheckResult[];
+    readonly artifacts: readonly ArtifactRef[];
+    readonly changedPaths: number;
+  };
+  AttemptFailed: Attempted & AttemptEnd;
+  /** `notBeforeMs`: milliseconds since the epoch. */
+  AttemptRetrying: Attempted & AttemptEnd & { readonly notBeforeMs: number };
+  AttemptInterrupted: Attempted & { readonly detail: string };
+  AttemptCanceled: Attempted & AttemptEnd;
+  AttemptSuperseded: Attempted & AttemptEnd;
+}
+
+/** How an attempt that did not succeed ended. */
+export interface AttemptEnd {
+  readonly failure: Failure;
+  readonly exitCode: number | null;
+  readonly output: OutputSummary | null;
+  readonly usage: Usage | null;
+  readonly checks: readonly CheckResult[];
+  /** Where its changes to the workspace are kept; null when it changed nothing. */
+  readonly setAside: Checkpoint | null;
+}
+
+export type RunEventType = keyof RunEventData;
+
+/** An event before the log gives it its position. */
+export type RunEvent = {
+  [T in RunEventType]: {
+    readonly type: T;
+    readonly at: string;
+    readonly actor: Actor;
+    readonly data: RunEventData[T];
+  };
+}[RunEventType];

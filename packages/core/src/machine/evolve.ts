@@ -1,0 +1,466 @@
+/**
+ * State is the fold of events. `applyEvent` changes the maps of the state it is given (a fold of 100,000 events must
+ * not copy them 100,000 times); `evolve` leaves its argument alone. Neither judges: an event that the transition table
+ * does not allow is a corrupt log, and throws.
+ */
+import { InvariantError, assertInvariant, unreachable } from '../base/invariant.ts';
+import { isWriter } from '../plan/plan.ts';
+import type { StepId } from '../plan/plan.ts';
+import type { AttemptEnd, RunEvent, RunEventData } from './events.ts';
+import {
+  approvalState,
+  forkState,
+  lastAttempt,
+  newStepState,
+  planStep,
+  stepState,
+} from './state.ts';
+import type {
+  ApprovalState,
+  AttemptState,
+  AttemptStatus,
+  GateState,
+  RunState,
+  StepState,
+} from './state.ts';
+import { StepTable } from './step-table.ts';
+import { requireStatusAfter } from './transitions.ts';
+import type { StepTransitionEvent } from './transitions.ts';
+
+/** The state after `event`; `state` stays as it was. The first event of a run is RunCreated, on null. */
+export function evolve(runId: string, state: RunState | null, event: RunEvent): RunState {
+  if (state === null) return createdState(runId, event);
+  const next = forkState(state);
+  applyEvent(next, event);
+  return next;
+}
+
+/** The state after all of `events`, oldest first; null when there are none. */
+export function foldRun(runId: string, events: Iterable<RunEvent>): RunState | null {
+  let state: RunState | null = null;
+  for (const event of events) {
+    if (state === null) state = createdState(runId, event);
+    else applyEvent(state, event);
+  }
+  return state;
+}
+
+export function createdState(runId: string, event: RunEvent): RunState {
+  if (event.type !== 'RunCreated') {
+    throw new InvariantError(`run ${runId} begins with ${event.type}, not RunCreated`);
+  }
+  return {
+    runId,
+    sequence: 1,
+    created: event.data,
+    requester: event.actor,
+    createdAt: event.at,
+    startedAt: null,
+    endedAt: null,
+    ended: null,
+    cancelRequest: null,
+    startFailure: null,
+    origin: null,
+    checkpoint: null,
+    notCarried: [],
+    steps: StepTable.of(event.data.plan, newStepState),
+    approvals: new Map(),
+  };
+}
+
+/** Changes `state` in place. */
+export function applyEvent(state: RunState, event: RunEvent): void {
+  state.sequence += 1;
+  switch (event.type) {
+    case 'RunCreated':
+      throw new InvariantError(`run ${state.runId} was created twice`);
+    case 'RunStarted':
+      state.startedAt = event.at;
+      state.origin = event.data.checkpoint;
+      state.checkpoint = event.data.checkpoint;
+      state.notCarried = event.data.notCarried;
+      return;
+    case 'RunStartFailed':
+      state.startFailure = event.data.failure;
+      state.endedAt = event.at;
+      return;
+    case 'RunRequeued':
+      state.startFailure = null;
+      state.endedAt = null;
+      return;
+    case 'RunCancelRequested':
+      state.cancelRequest = { reason: event.data.reason, by: event.actor };
+      return;
+    case 'RunCanceled':
+      cancelSteps(state);
+      state.ended = 'canceled';
+      state.endedAt = event.at;
+      return;
+    case 'RunEnded':
+      state.ended = event.data.status;
+      state.endedAt = event.at;
+      return;
+    case 'StepReadied':
+      changeStep(state, event.data.step, event.type, {
+        waiting: null,
+        failure: null,
+        subjectDigest: event.data.subjectDigest,
+        verdict: event.data.verdict,
+        granted: event.data.approvals,
+      });
+      return;
+    case 'StepDenied':
+      changeStep(state, event.data.step, event.type, {
+        waiting: { reason: 'policy_denied' },
+        subjectDigest: event.data.subjectDigest,
+        verdict: event.data.verdict,
+      });
+      return;
+    case 'StepBlocked':
+      changeStep(state, event.data.step, event.type, {
+        waiting: { reason: event.data.reason },
+        failure: event.data.failure,
+      });
+      return;
+    case 'StepSkipped':
+      changeStep(state, event.data.step, event.type, { skipped: event.data.cause });
+      return;
+    case 'StepRequeued':
+      requeueStep(state, event.data);
+      return;
+    case 'StepInvalidated':
+      invalidateStep(state, event.data);
+      return;
+    case 'StepFailed':
+      changeStep(state, event.data.step, event.type, {
+        waiting: null,
+        failure: event.data.failure,
+      });
+      return;
+    case 'GatePassed':
+      changeStep(state, event.data.step, event.type, {
+        waiting: null,
+        outputs: event.data.outputs,
+        checkpoint: state.checkpoint,
+      });
+      return;
+    case 'ApprovalRequested':
+      requestApproval(state, event.at, event.data);
+      return;
+    case 'ApprovalDecided': {
+      const { approvalId, ...decision } = event.data;
+      const approval = approvalState(state, approvalId);
+      changeApproval(state, approvalId, {
+        decisions: [...approval.decisions, { ...decision, approver: event.actor.id, at: event.at }],
+      });
+      return;
+    }
+    case 'ApprovalResolved':
+      changeApproval(state, event.data.approvalId, {
+        status: event.data.status,
+        detail: event.data.detail,
+      });
+      return;
+    case 'AttemptStarted':
+      startAttempt(state, event.at, event.data);
+      return;
+    case 'AttemptNeverStarted':
+      for (const id of endAttempt(state, event, 'never-started', {}, { invalidated: false })
+        .approvals) {
+        changeApproval(state, id, { usedBy: null });
+      }
+      return;
+    case 'AttemptReported':
+      reportFacts(state, event.data);
+      return;
+    case 'ToolDecided':
+      changeGate(state, event.data.step, event.data.attempt, event.data.gateId, {
+        status: 'decided',
+        decision: event.data.decision,
+        reason: event.data.reason,
+      });
+      return;
+    case 'AttemptSucceeded':
+      succeedAttempt(state, event);
+      return;
+    case 'AttemptFailed':
+      endAttempt(state, event, 'failed', endFields(event.data));
+      return;
+    case 'AttemptRetrying':
+      endAttempt(state, event, 'failed', endFields(event.data), {
+        notBeforeMs: event.data.notBeforeMs,
+        next: 'restore',
+      });
+      return;
+    case 'AttemptInterrupted':
+      endAttempt(state, event, 'interrupted', {
+        failure: { code: 'interrupted', message: event.data.detail, hint: null },
+      });
+      return;
+    case 'AttemptCanceled':
+      endAttempt(state, event, 'canceled', endFields(event.data));
+      return;
+    case 'AttemptSuperseded':
+      endAttempt(state, event, 'superseded', endFields(event.data), { invalidated: false });
+      return;
+    default:
+      unreachable(event);
+  }
+}
+
+function changeStep(
+  state: RunState,
+  id: StepId,
+  event: StepTransitionEvent,
+  changes: Partial<StepState>,
+): void {
+  const step = stepState(state, id);
+  state.steps.set(id, { ...step, ...changes, status: requireStatusAfter(id, step.status, event) });
+}
+
+function changeApproval(state: RunState, id: string, changes: Partial<ApprovalState>): void {
+  state.approvals.set(id, { ...approvalState(state, id), ...changes });
+}
+
+function cancelSteps(state: RunState): void {
+  for (const step of state.steps.values()) {
+    if (step.status === 'succeeded' || step.status === 'skipped' || step.status === 'canceled') {
+      continue;
+    }
+    const nothing = { waiting: null, granted: [], notBeforeMs: null };
+    changeStep(state, step.id, 'RunCanceled', nothing);
+  }
+}
+
+/** A requeue by a person opens the run again and gives the step its retries back. */
+function requeueStep(state: RunState, data: RunEventData['StepRequeued']): void {
+  const step = stepState(state, data.step);
+  const afterInterrupt = data.cause === 'retry' || data.cause === 'resume';
+  const byPerson = afterInterrupt && !data.automatic;
+  changeStep(state, data.step, 'StepRequeued', {
+    waiting: null,
+    failure: null,
+    granted: [],
+    notBeforeMs: null,
+    next: data.mode,
+    tries: byPerson ? 0 : step.tries,
+    automaticResumes: byPerson ? 0 : step.automaticResumes + (afterInterrupt ? 1 : 0),
+  });
+  if (byPerson) {
+    state.ended = null;
+    state.endedAt = null;
+  }
+}
+
+function invalidateStep(state: RunState, data: RunEventData['StepInvalidated']): void {
+  const step = stepState(state, data.step);
+  const sentBack = data.step === data.cause;
+  changeStep(state, data.step, 'StepInvalidated', {
+    waiting: null,
+    failure: null,
+    granted: [],
+    skipped: null,
+    outputs: null,
+    invalidated: step.status === 'running',
+    feedback: sentBack ? [...step.feedback, data.reason] : step.feedback,
+    rejections: data.gate ? step.rejections + 1 : step.rejections,
+    tries: 0,
+  });
+}
+
+function requestApproval(
+  state: RunState,
+  at: string,
+  data: RunEventData['ApprovalRequested'],
+): void {
+  const { approvalId, step, ...asked } = data;
+  assertInvariant(!state.approvals.has(approvalId), `approval ${approvalId} was asked for twice`);
+  state.approvals.set(approvalId, {
+    ...asked,
+    id: approvalId,
+    step,
+    status: 'open',
+    requestedAt: at,
+    decisions: [],
+    usedBy: null,
+    detail: null,
+  });
+  if (data.gateId === null) {
+    changeStep(state, step, 'ApprovalRequested', {
+      waiting: { reason: 'approval', approvalId },
+      subjectDigest: data.subjectDigest,
+      verdict: {
+        verdict: 'requires_approval',
+        why: data.why,
+        requires: data.requires,
+        policyDigest: data.policyDigest,
+        risk: data.risk,
+      },
+    });
+    return;
+  }
+  changeStep(state, step, 'ApprovalRequested', {});
+  const attempt = lastAttempt(stepState(state, step));
+  assertInvariant(attempt !== undefined, `step ${step} asks for a tool without an attempt`);
+  changeGate(state, step, attempt.number, data.gateId, { status: 'asked' });
+}
+
+function startAttempt(state: RunState, at: string, data: RunEventData['AttemptStarted']): void {
+  const { step: id, attempt: number } = data;
+  const step = stepState(state, id);
+  assertInvariant(
+    number === step.attempts.length + 1,
+    `step ${id}: attempt ${String(number)} follows ${String(step.attempts.length)} others`,
+  );
+  const attempt: AttemptState = {
+    number,
+    status: 'running',
+    epoch: data.epoch,
+    startedAt: at,
+    endedAt: null,
+    mode: data.mode,
+    sandbox: data.sandbox,
+    approvals: data.approvals,
+    session: data.session,
+    resumedFrom: data.resumedFrom,
+    inputCheckpoint: data.inputCheckpoint,
+    checkpoint: null,
+    setAside: null,
+    exitCode: null,
+    usage: null,
+    output: null,
+    failure: null,
+    checks: [],
+    artifacts: [],
+    reportedSeq: 0,
+    gates: [],
+    toolCalls: 0,
+  };
+  changeStep(state, id, 'AttemptStarted', {
+    failure: null,
+    attempts: [...step.attempts, attempt],
+    verdict: data.verdict,
+    granted: [],
+    notBeforeMs: null,
+  });
+  for (const approvalId of data.approvals) changeApproval(state, approvalId, { usedBy: number });
+}
+
+function changeAttempt(
+  state: RunState,
+  id: StepId,
+  number: number,
+  changes: Partial<AttemptState>,
+): AttemptState {
+  const step = stepState(state, id);
+  const attempt = step.attempts[number - 1];
+  assertInvariant(attempt !== undefined, `step ${id} has no attempt ${String(number)}`);
+  assertInvariant(
+    attempt.status === 'running',
+    `step ${id}: attempt ${String(number)} has ended as ${attempt.status}`,
+  );
+  const changed = { ...attempt, ...changes };
+  state.steps.set(id, { ...step, attempts: step.attempts.with(number - 1, changed) });
+  return changed;
+}
+
+function changeGate(
+  state: RunState,
+  id: StepId,
+  number: number,
+  gateId: string,
+  changes: Partial<GateState>,
+): void {
+  const gates = stepState(state, id).attempts[number - 1]?.gates ?? [];
+  assertInvariant(
+    gates.some((gate) => gate.gateId === gateId),
+    `step ${id}: no gate ${gateId} was raised`,
+  );
+  changeAttempt(state, id, number, {
+    gates: gates.map((gate) => (gate.gateId === gateId ? { ...gate, ...changes } : gate)),
+  });
+}
+
+function reportFacts(state: RunState, data: RunEventData['AttemptReported']): void {
+  const attempt = stepState(state, data.step).attempts[data.attempt - 1];
+  assertInvariant(attempt !== undefined, `step ${data.step} has no such attempt`);
+  let { session, usage, gates, toolCalls, reportedSeq } = attempt;
+  for (const fact of data.facts) {
+    reportedSeq = fact.seq;
+    if (fact.type === 'session') session = fact.token;
+    else if (fact.type === 'usage') usage = fact.usage;
+    else if (fact.type === 'tool-started') toolCalls += 1;
+    else if (fact.type === 'message' && fact.checkpoint !== null && session !== null) {
+      session = { ...session, at: fact.checkpoint };
+    } else if (fact.type === 'gate-raised') {
+      const { gateId, callId, tool, name, title, input } = fact;
+      const raised = { gateId, callId, tool, name, title, input };
+      gates = [...gates, { ...raised, status: 'raised', decision: null, reason: null }];
+    } else if (fact.type === 'gate-answered') {
+      gates = gates.map((gate) =>
+        gate.gateId === fact.gateId ? { ...gate, status: 'answered' } : gate,
+      );
+    }
+  }
+  changeAttempt(state, data.step, data.attempt, { session, usage, gates, toolCalls, reportedSeq });
+}
+
+type EndEvent = Extract<
+  RunEvent,
+  {
+    type:
+      | 'AttemptNeverStarted'
+      | 'AttemptFailed'
+      | 'AttemptRetrying'
+      | 'AttemptInterrupted'
+      | 'AttemptCanceled'
+      | 'AttemptSuperseded'
+      | 'AttemptSucceeded';
+  }
+>;
+
+function endFields(end: AttemptEnd): Partial<AttemptState> {
+  const { failure, exitCode, output, usage, checks, setAside } = end;
+  return { failure, exitCode, output, checks, setAside, ...(usage === null ? {} : { usage }) };
+}
+
+function endAttempt(
+  state: RunState,
+  event: EndEvent,
+  status: AttemptStatus,
+  fields: Partial<AttemptState>,
+  stepChanges: Partial<StepState> = {},
+): AttemptState {
+  const { step: id, attempt: number } = event.data;
+  const ended = changeAttempt(state, id, number, { ...fields, status, endedAt: event.at });
+  const step = stepState(state, id);
+  changeStep(state, id, event.type, {
+    failure: ended.failure,
+    tries: status === 'failed' ? step.tries + 1 : step.tries,
+    ...stepChanges,
+  });
+  return ended;
+}
+
+function succeedAttempt(
+  state: RunState,
+  event: Extract<RunEvent, { type: 'AttemptSucceeded' }>,
+): void {
+  const { exitCode, checkpoint, outputs, output, usage, checks, artifacts } = event.data;
+  endAttempt(
+    state,
+    event,
+    'succeeded',
+    {
+      exitCode,
+      checkpoint,
+      output,
+      checks,
+      artifacts,
+      ...(usage === null ? {} : { usage }),
+    },
+    { outputs, checkpoint, feedback: [] },
+  );
+  // Others run beside writers: what they saw may be older than what the run has by now.
+  if (isWriter(planStep(state.created.plan, event.data.step))) state.checkpoint = checkpoint;
+}

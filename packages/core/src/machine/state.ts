@@ -1,0 +1,218 @@
+/**
+ * What a run is: the fold of its events. The maps of a RunState belong to it alone; what they hold is never changed in
+ * place, so that two states may share it.
+ */
+import { InvariantError } from '../base/invariant.ts';
+import type { Json, JsonObject } from '../base/json.ts';
+import { stepById } from '../plan/plan.ts';
+import type { Plan, RiskClass, Step, StepId } from '../plan/plan.ts';
+import type {
+  Actor,
+  ApprovalKind,
+  ApprovalRequirement,
+  ApprovalStatus,
+  ArtifactRef,
+  CheckResult,
+  Checkpoint,
+  DecidingRule,
+  Failure,
+  OutputSummary,
+  PolicyVerdict,
+  ResumeToken,
+  RunEventData,
+  Usage,
+} from './events.ts';
+import type { StepTable } from './step-table.ts';
+import type { StepStatus } from './transitions.ts';
+
+export interface RunState {
+  readonly runId: string;
+  /** Events folded so far. */
+  sequence: number;
+  readonly created: RunEventData['RunCreated'];
+  readonly requester: Actor;
+  readonly createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  ended: 'succeeded' | 'failed' | 'canceled' | null;
+  cancelRequest: { readonly reason: string; readonly by: Actor } | null;
+  startFailure: Failure | null;
+  /** The workspace as the run found it. */
+  origin: Checkpoint | null;
+  /** The newest state of the workspace that a step has succeeded with. */
+  checkpoint: Checkpoint | null;
+  notCarried: readonly string[];
+  readonly steps: StepTable;
+  readonly approvals: Map<string, ApprovalState>;
+}
+
+/** Why a blocked step waits. */
+export type Waiting =
+  | { readonly reason: 'approval'; readonly approvalId: string }
+  | { readonly reason: 'policy_denied' }
+  | { readonly reason: 'configuration' | 'adapter_unavailable' };
+
+export interface StepState {
+  readonly id: StepId;
+  readonly status: StepStatus;
+  readonly waiting: Waiting | null;
+  /** Why it failed, is blocked, or was interrupted. */
+  readonly failure: Failure | null;
+  readonly verdict: PolicyVerdict | null;
+  readonly subjectDigest: string | null;
+  /** Approvals that made it ready. */
+  readonly granted: readonly string[];
+  /** How its next attempt begins. */
+  readonly next: 'continue' | 'restore';
+  readonly notBeforeMs: number | null;
+  readonly attempts: readonly AttemptState[];
+  /** Attempts that failed since a person last set it going. */
+  readonly tries: number;
+  /** Times it was resumed without a person since a person last set it going. */
+  readonly automaticResumes: number;
+  readonly outputs: JsonObject | null;
+  readonly skipped: 'condition' | null;
+  /** Its live attempt is to be stopped, since something it depends on runs again. */
+  readonly invalidated: boolean;
+  /** Reasons of rejections that its next attempt is told. */
+  readonly feedback: readonly string[];
+  /** Rejections of this gate that sent another step back. */
+  readonly rejections: number;
+  readonly checkpoint: Checkpoint | null;
+}
+
+export type AttemptStatus =
+  'running' | 'succeeded' | 'failed' | 'interrupted' | 'never-started' | 'canceled' | 'superseded';
+
+export interface AttemptState {
+  readonly number: number;
+  readonly status: AttemptStatus;
+  readonly epoch: number;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly mode: 'fresh' | 'continue';
+  readonly sandbox: 'bubblewrap' | 'none';
+  readonly approvals: readonly string[];
+  readonly session: ResumeToken | null;
+  readonly resumedFrom: number | null;
+  readonly inputCheckpoint: Checkpoint;
+  readonly checkpoint: Checkpoint | null;
+  readonly setAside: Checkpoint | null;
+  readonly exitCode: number | null;
+  readonly usage: Usage | null;
+  readonly output: OutputSummary | null;
+  readonly failure: Failure | null;
+  readonly checks: readonly CheckResult[];
+  readonly artifacts: readonly ArtifactRef[];
+  /** Highest spool number in the log. */
+  readonly reportedSeq: number;
+  readonly gates: readonly GateState[];
+  readonly toolCalls: number;
+}
+
+/** A tool call that waits at the gate of a running agent. */
+export interface GateState {
+  readonly gateId: string;
+  readonly callId: string;
+  readonly tool: string;
+  readonly name: string;
+  readonly title: string;
+  readonly input: Json;
+  readonly status: 'raised' | 'asked' | 'decided' | 'answered';
+  readonly decision: 'allow' | 'deny' | null;
+  readonly reason: string | null;
+}
+
+export interface ApprovalState {
+  readonly id: string;
+  readonly step: StepId;
+  readonly kind: ApprovalKind;
+  readonly status: ApprovalStatus;
+  readonly subjectDigest: string;
+  readonly subject: JsonObject;
+  readonly why: readonly DecidingRule[];
+  readonly policyDigest: string;
+  readonly requires: ApprovalRequirement;
+  readonly risk: RiskClass;
+  readonly requestedAt: string;
+  readonly expiresAtMs: number | null;
+  readonly gateId: string | null;
+  readonly decisions: readonly Decision[];
+  /** The attempt that used it up. */
+  readonly usedBy: number | null;
+  readonly detail: string | null;
+}
+
+export interface Decision {
+  readonly approver: string;
+  readonly decision: 'approve' | 'reject';
+  readonly reason: string;
+  readonly at: string;
+  readonly roles: readonly string[];
+  readonly assurance: 'session' | 'reauth' | 'passkey';
+  readonly subjectDigest: string;
+  readonly selfApproved: boolean;
+  readonly form: JsonObject;
+}
+
+/** A state that may be changed without changing `state`. */
+export function forkState(state: RunState): RunState {
+  return { ...state, steps: state.steps.fork(), approvals: new Map(state.approvals) };
+}
+
+export function newStepState(id: StepId): StepState {
+  return {
+    id,
+    status: 'pending',
+    waiting: null,
+    failure: null,
+    verdict: null,
+    subjectDigest: null,
+    granted: [],
+    next: 'restore',
+    notBeforeMs: null,
+    attempts: [],
+    tries: 0,
+    automaticResumes: 0,
+    outputs: null,
+    skipped: null,
+    invalidated: false,
+    feedback: [],
+    rejections: 0,
+    checkpoint: null,
+  };
+}
+
+export function stepState(state: RunState, id: StepId): StepState {
+  const step = state.steps.get(id);
+  if (step === undefined) throw new InvariantError(`run ${state.runId} has no step ${id}`);
+  return step;
+}
+
+export function approvalState(state: RunState, id: string): ApprovalState {
+  const approval = state.approvals.get(id);
+  if (approval === undefined) throw new InvariantError(`run ${state.runId} has no approval ${id}`);
+  return approval;
+}
+
+export function planStep(plan: Plan, id: StepId): Step {
+  const step = stepById(plan).get(id);
+  if (step === undefined) throw new InvariantError(`plan ${plan.name} has no step ${id}`);
+  return step;
+}
+
+/** The newest attempt, live or not. */
+export function lastAttempt(step: StepState): AttemptState | undefined {
+  return step.attempts.at(-1);
+}
+
+/** The newest attempt that a host was there for. */
+export function lastWorked(step: StepState): AttemptState | undefined {
+  return step.attempts.findLast((attempt) => attempt.status !== 'never-started');
+}
+
+/** The attempt that is alive, if one is: a step has at most one. */
+export function liveAttempt(step: StepState): AttemptState | undefined {
+  const last = lastAttempt(step);
+  return last?.status === 'running' ? last : undefined;
+}

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+
+import { testPlan, testReader } from '../testing/plan-fixtures.ts';
+import { EVENTS as E } from '../testing/run-fixtures.ts';
+import { given } from '../testing/scenario.ts';
+import { newStepState } from './state.ts';
+import { StepTable } from './step-table.ts';
+
+const COUNT = 130;
+const LONG = testPlan(
+  Array.from({ length: COUNT }, (_, i) =>
+    testReader(`s${i}`, { needs: i === 0 ? [] : [`s${i - 1}`] }),
+  ),
+);
+
+describe('a table of many steps', () => {
+  test('[SC6] finds each of them, in plan order', () => {
+    const table = StepTable.of(LONG, newStepState);
+    expect(table.size).toBe(COUNT);
+    expect([...table.values()].map((step) => step.id)).toEqual(LONG.steps.map((step) => step.id));
+    expect([...table].map(([id]) => id)).toEqual(LONG.steps.map((step) => step.id));
+    for (const id of ['s0', 's63', 's64', 's129']) expect(table.get(id)?.id).toBe(id);
+    expect(table.get('s130')).toBeUndefined();
+    expect([table.has('s129'), table.has('s130')]).toEqual([true, false]);
+    expect(() => table.set('s130', newStepState('s130'))).toThrow('no step s130');
+  });
+
+  test('[SC6] knows which can move, and how many have which status', () => {
+    const told = Array.from({ length: 70 }, (_, i) => E.done(`s${i}`));
+    const { state } = given(E.begun(LONG), told);
+    expect(state?.steps.activeSteps().map((step) => step.id)).toEqual(['s70']);
+    expect([state?.steps.count('succeeded'), state?.steps.count('pending')]).toEqual([70, 60]);
+    expect(['s70', 's71'].map((id) => state?.steps.isEligible(id))).toEqual([true, false]);
+  });
+
+  test('[SC6] lists those that can move in plan order, however they came to', () => {
+    const wide = testPlan(['a', 'b', 'c'].map((id) => testReader(id)));
+    const { state } = given(E.begun(wide), E.done('a'), E.invalidated('a'));
+    expect(state?.steps.activeSteps().map((step) => step.id)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('[DE1] a fork and its origin do not see each other', () => {
+    const table = StepTable.of(LONG, newStepState);
+    const fork = table.fork();
+    fork.set('s0', { ...newStepState('s0'), status: 'succeeded' });
+    table.set('s0', { ...newStepState('s0'), status: 'failed' });
+    const seen = [table, fork].map((each) => [
+      each.get('s0')?.status,
+      each.count('succeeded'),
+      each.activeSteps().map((step) => step.id),
+    ]);
+    expect(seen).toEqual([
+      ['failed', 0, []],
+      ['succeeded', 1, ['s1']],
+    ]);
+  });
+});

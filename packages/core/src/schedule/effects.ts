@@ -1,0 +1,130 @@
+/**
+ * What a state wants done, as data. The engine starts each effect once, and what comes of it returns as a command;
+ * after a restart the same state names the same effects, so nothing has to be remembered beside the log.
+ */
+import type { StepId } from '../plan/plan.ts';
+import { isWriter } from '../plan/plan.ts';
+import { liveAttempt, planStep } from '../machine/state.ts';
+import type { RunState, StepState } from '../machine/state.ts';
+import { isEligible, stopsOnFailure, workspaceHolder } from '../machine/status.ts';
+
+export type Effect =
+  | { readonly type: 'PrepareWorkspace' }
+  | { readonly type: 'EvaluateStep'; readonly step: StepId }
+  | { readonly type: 'StartStep'; readonly step: StepId }
+  /** Watch over a live attempt: launch it, find it again, take its facts, record its end. */
+  | { readonly type: 'SuperviseAttempt'; readonly step: StepId; readonly attempt: number }
+  | {
+      readonly type: 'StopAttempt';
+      readonly step: StepId;
+      readonly attempt: number;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'EvaluateGate';
+      readonly step: StepId;
+      readonly attempt: number;
+      readonly gateId: string;
+    }
+  | {
+      readonly type: 'AnswerGate';
+      readonly step: StepId;
+      readonly attempt: number;
+      readonly gateId: string;
+      readonly decision: 'allow' | 'deny';
+      readonly reason: string;
+    }
+  | { readonly type: 'WakeAt'; readonly atMs: number };
+
+/** Names an effect; two effects with the same key are the same work. */
+export function effectKey(effect: Effect): string {
+  switch (effect.type) {
+    case 'PrepareWorkspace':
+      return effect.type;
+    case 'EvaluateStep':
+    case 'StartStep':
+      return `${effect.type} ${effect.step}`;
+    case 'SuperviseAttempt':
+    case 'StopAttempt':
+      return `${effect.type} ${effect.step} ${String(effect.attempt)}`;
+    case 'EvaluateGate':
+    case 'AnswerGate':
+      return `${effect.type} ${effect.step} ${String(effect.attempt)} ${effect.gateId}`;
+    case 'WakeAt':
+      return `${effect.type} ${String(effect.atMs)}`;
+  }
+}
+
+/** Everything `state` wants done at `nowMs`, in plan order. */
+export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
+  if (state.ended === 'canceled' || state.ended === 'succeeded') return [];
+  const effects: Effect[] = [];
+  if (state.startedAt === null) {
+    const wanted = state.startFailure === null && state.cancelRequest === null;
+    return wanted ? [{ type: 'PrepareWorkspace' }] : [];
+  }
+  const begins = state.cancelRequest === null && !stopsOnFailure(state);
+  const slots = startSlots(state);
+  for (const step of state.steps.activeSteps()) {
+    if (step.status === 'running') effects.push(...attemptEffects(state, step));
+    if (!begins) continue;
+    if (step.status === 'pending' && isEligible(state, step)) {
+      effects.push({ type: 'EvaluateStep', step: step.id });
+    } else if (step.status === 'ready' && (step.notBeforeMs ?? 0) > nowMs) {
+      effects.push({ type: 'WakeAt', atMs: step.notBeforeMs ?? 0 });
+    } else if (step.status === 'ready' && slots.take(step)) {
+      effects.push({ type: 'StartStep', step: step.id });
+    }
+  }
+  if (state.cancelRequest !== null) return effects;
+  for (const approval of state.approvals.values()) {
+    if (approval.status === 'open' && approval.expiresAtMs !== null) {
+      effects.push({ type: 'WakeAt', atMs: approval.expiresAtMs });
+    }
+  }
+  return effects;
+}
+
+/** Whether `step` may begin next to what runs: a slot is free, and a writer has the workspace for itself. */
+export function hasSlot(state: RunState, step: StepState): boolean {
+  return startSlots(state).take(step);
+}
+
+function startSlots(state: RunState): { take(step: StepState): boolean } {
+  let free = state.created.plan.concurrency - state.steps.count('running');
+  let holder = workspaceHolder(state)?.id;
+  return {
+    take: (step) => {
+      const writes = isWriter(planStep(state.created.plan, step.id));
+      if (free <= 0 || (writes && holder !== undefined && holder !== step.id)) return false;
+      free -= 1;
+      if (writes) holder = step.id;
+      return true;
+    },
+  };
+}
+
+function attemptEffects(state: RunState, step: StepState): readonly Effect[] {
+  const attempt = liveAttempt(step);
+  if (attempt === undefined) return [];
+  const ref = { step: step.id, attempt: attempt.number };
+  const effects: Effect[] = [{ type: 'SuperviseAttempt', ...ref }];
+  if (state.cancelRequest !== null) {
+    effects.push({ type: 'StopAttempt', ...ref, reason: 'the run is canceled' });
+    return effects;
+  }
+  if (step.invalidated) {
+    effects.push({ type: 'StopAttempt', ...ref, reason: 'a step it depends on runs again' });
+    return effects;
+  }
+  for (const gate of attempt.gates) {
+    if (gate.status === 'raised') {
+      effects.push({ type: 'EvaluateGate', ...ref, gateId: gate.gateId });
+    } else if (gate.status === 'decided') {
+      const decision = gate.decision ?? 'deny';
+      const reason = gate.reason ?? '';
+      effects.push({ type: 'AnswerGate', ...ref, gateId: gate.gateId, decision, reason });
+    }
+  }
+  return effects;
+}

@@ -1,0 +1,217 @@
+/** Visits every state that a plan can reach, whatever the outside sends, and checks each on the way. */
+import { InvariantError } from '../base/invariant.ts';
+import { decide } from '../machine/decide.ts';
+import type { Decided } from '../machine/decide.ts';
+import { applyEvent } from '../machine/evolve.ts';
+import type { RunEvent } from '../machine/events.ts';
+import { forkState, lastAttempt, lastWorked, liveAttempt } from '../machine/state.ts';
+import type { ApprovalState, RunState, StepState } from '../machine/state.ts';
+import type { Plan } from '../plan/plan.ts';
+import { effectsOf } from '../schedule/effects.ts';
+import { COMMANDS, RITA, TEST_RUN, testContext } from './run-fixtures.ts';
+import { eventViolations, stateViolations } from './run-invariants.ts';
+import { EARLY_MS, LATE_MS, naturalMove, outsideMoves } from './run-moves.ts';
+import type { Move, Surroundings } from './run-moves.ts';
+import { stateToText } from './scenario.ts';
+
+export interface Exploration {
+  readonly states: number;
+  /** Commands sent, refused ones included. */
+  readonly edges: number;
+  /** Whether the limit cut it short. */
+  readonly cut: boolean;
+  /** Rows of the transition table that were seen, as `<status> <event>`. */
+  readonly rows: ReadonlySet<string>;
+  /** Refusal types that were seen. */
+  readonly refusals: ReadonlySet<string>;
+  /** Statuses that runs were seen in, by their end. */
+  readonly ends: ReadonlySet<string>;
+}
+
+/** Throws InvariantError with the whole story at the first thing that is wrong. */
+export function exploreRuns(plan: Plan, around: Surroundings, maxStates: number): Exploration {
+  const first = decide(TEST_RUN, null, COMMANDS.create(plan), testContext(RITA));
+  if (!first.ok) throw new InvariantError('the run cannot be created');
+  interface Seen {
+    readonly state: RunState;
+    readonly parent: Seen | null;
+    readonly move: Move | null;
+  }
+  const queue: Seen[] = [{ state: first.value.state, parent: null, move: null }];
+  const keys = new Set([stateKey(first.value.state)]);
+  const found = { rows: new Set<string>(), refusals: new Set<string>(), ends: new Set<string>() };
+  let edges = 0;
+  let cut = false;
+  for (let next = 0; next < queue.length; next += 1) {
+    const seen = queue[next];
+    if (seen === undefined) break;
+    const { state } = seen;
+    const story = (): string => {
+      const lines: string[] = [];
+      for (let at: Seen | null = seen; at !== null; at = at.parent) {
+        if (at.move !== null) lines.push(moveToText(at.move));
+      }
+      return lines.reverse().join('\n  ');
+    };
+    try {
+      found.ends.add(state.ended ?? 'open');
+      const wrong = [...stateViolations(state, EARLY_MS), ...responseViolations(state)];
+      if (wrong.length > 0) throw new InvariantError(wrong.join('; '));
+      const whole = stateToText(state);
+      for (const move of outsideMoves(state, around)) {
+        edges += 1;
+        const after = takeMove(state, move, found)?.state;
+        if (after === undefined) continue;
+        const key = stateKey(after);
+        if (keys.has(key)) continue;
+        if (queue.length >= maxStates) {
+          cut = true;
+          continue;
+        }
+        keys.add(key);
+        queue.push({ state: after, parent: seen, move });
+      }
+      if (stateToText(state) !== whole) throw new InvariantError('a command changed its input');
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new InvariantError(`${message}\nafter:\n  ${story()}`);
+    }
+  }
+  return { states: queue.length, edges, cut, ...found };
+}
+
+/**
+ * Decides `move` and checks all that follows: same twice, legal events, fold equal to the decider's state. Null when it
+ * was refused or changed nothing. Throws InvariantError when something is wrong.
+ */
+export function takeMove(
+  state: RunState,
+  { command, actor, nowMs }: Move,
+  found: { readonly rows: Set<string>; readonly refusals: Set<string> },
+): Decided | null {
+  const context = testContext(actor, nowMs);
+  const fail = (what: string): never => {
+    throw new InvariantError(`${what}: ${moveToText({ command, actor, nowMs })}`);
+  };
+  const decided = decide(TEST_RUN, state, command, context);
+  const again = decide(TEST_RUN, state, command, context);
+  if (!decided.ok) {
+    found.refusals.add(decided.error.type);
+    if (again.ok || JSON.stringify(again.error) !== JSON.stringify(decided.error))
+      fail('not the same twice');
+    return null;
+  }
+  const { events, state: after } = decided.value;
+  if (!again.ok || JSON.stringify(again.value.events) !== JSON.stringify(events)) {
+    fail('not the same twice');
+  }
+  if (events.length === 0) return null;
+  const folded = forkState(state);
+  for (const event of events) {
+    const wrong = eventViolations(folded, event);
+    if (wrong.length > 0) fail(wrong.join('; '));
+    noteRows(folded, event, found.rows);
+    applyEvent(folded, event);
+  }
+  if (stateToText(folded) !== stateToText(after)) fail('the fold of the events is another state');
+  keepsHistory(state, after, fail);
+  return decided.value;
+}
+
+function noteRows(before: RunState, event: RunEvent, rows: Set<string>): void {
+  if ('step' in event.data) {
+    rows.add(`${before.steps.get(event.data.step)?.status ?? ''} ${event.type}`);
+  } else if (event.type === 'RunCanceled') {
+    for (const { status } of before.steps.values()) rows.add(`${status} RunCanceled`);
+  }
+}
+
+/** Ended attempts and given decisions never change, and nothing goes. */
+function keepsHistory(before: RunState, after: RunState, fail: (what: string) => never): void {
+  for (const step of before.steps.values()) {
+    const kept = after.steps.get(step.id)?.attempts ?? [];
+    for (const attempt of step.attempts) {
+      if (attempt.status !== 'running' && kept[attempt.number - 1] !== attempt) {
+        fail(`attempt ${attempt.number} of ${step.id} has changed after its end`);
+      }
+    }
+  }
+  for (const approval of before.approvals.values()) {
+    const kept = after.approvals.get(approval.id)?.decisions ?? [];
+    if (approval.decisions.some((decision, index) => kept[index] !== decision)) {
+      fail(`decisions on ${approval.id} have changed`);
+    }
+  }
+}
+
+/** Every effect, done, is taken and moves the run on. */
+function responseViolations(state: RunState): readonly string[] {
+  const wrong: string[] = [];
+  const wants = (at: RunState, nowMs: number): string => JSON.stringify(effectsOf(at, nowMs));
+  for (const effect of effectsOf(state, EARLY_MS)) {
+    const { command, actor, nowMs } = naturalMove(state, effect);
+    const decided = decide(TEST_RUN, state, command, testContext(actor, nowMs));
+    const name = JSON.stringify(effect);
+    if (!decided.ok) wrong.push(`${name} is refused as ${decided.error.type}`);
+    else if (effect.type === 'WakeAt') {
+      // Else the engine would wake for it again at once.
+      if (wants(decided.value.state, LATE_MS).includes(name)) wrong.push(`${name} leads nowhere`);
+    } else if (stateKey(decided.value.state) === stateKey(state)) wrong.push(`${name} is in vain`);
+  }
+  return wrong;
+}
+
+export function moveToText({ command, actor, nowMs }: Move): string {
+  return `${actor.id} at ${nowMs}: ${JSON.stringify(command).slice(0, 300)}`;
+}
+
+/**
+ * What the future of a run depends on, as text: numbers of attempts and requests, times and texts are left out, so that
+ * a run that has come back to where it was is the same state.
+ */
+export function stateKey(state: RunState): string {
+  const { startedAt, startFailure, cancelRequest, ended } = state;
+  const flags = [startedAt !== null, startFailure !== null, cancelRequest !== null, ended];
+  const steps = [...state.steps.values()].map((step) => stepKey(state, step));
+  return JSON.stringify([flags, steps]);
+}
+
+function stepKey(state: RunState, step: StepState): unknown {
+  const attempt = liveAttempt(step);
+  const useful = [...state.approvals.values()].filter(
+    (approval) => approval.step === step.id && isUseful(step, approval),
+  );
+  return [
+    step.status,
+    step.waiting?.reason,
+    step.subjectDigest,
+    step.verdict,
+    step.granted.map((id) => useful.findIndex((approval) => approval.id === id)),
+    [step.next, lastWorked(step)?.status, lastAttempt(step)?.status],
+    step.notBeforeMs,
+    [step.tries, step.automaticResumes, step.rejections, step.feedback.length],
+    [step.invalidated, step.failure?.code],
+    attempt && [
+      attempt.reportedSeq,
+      attempt.gates.map(({ status, decision }) => [status, decision]),
+    ],
+    useful.map((approval) => [
+      approval.kind,
+      approval.status,
+      approval.subjectDigest,
+      approval.policyDigest,
+      approval.requires.count,
+      approval.expiresAtMs,
+      approval.gateId,
+      approval.usedBy === null,
+      approval.decisions.map((decision) => decision.approver).sort(),
+    ]),
+  ];
+}
+
+/** Open, still to be used, or given back if its attempt turns out never to have begun. */
+function isUseful(step: StepState, approval: ApprovalState): boolean {
+  if (approval.status === 'open') return true;
+  if (approval.status !== 'approved' || approval.kind !== 'start') return false;
+  return approval.usedBy === null || liveAttempt(step)?.approvals.includes(approval.id) === true;
+}

@@ -1,0 +1,48 @@
+/** Entry of the test kit of the core: in-memory ports, given/when/then, conformance cases. */
+export { EVENT_STORE_CASES } from './event-store-cases.ts';
+export type { EventStoreCase, EventStoreHarness } from './event-store-cases.ts';
+export { createMemoryEventStore } from './memory-event-store.ts';
+export { given, givenState } from './scenario.ts';
+export type { Given, Told, When } from './scenario.ts';
+export {
+  testAgent,
+  testApproval,
+  testCommand,
+  testPlan,
+  testReader,
+  testValidation,
+} from './plan-fixtures.ts';
+export {
+  ALLOW,
+  ANN,
+  ANYBODY,
+  ASK,
+  BOB,
+  COMMANDS,
+  DENY,
+  EVENTS,
+  FAILED,
+  FAILED_RETRYABLE,
+  GONE,
+  NEVER_STARTED,
+  RITA,
+  STOPPED,
+  SUCCEEDED,
+  TEST_AT,
+  TEST_ENGINE,
+  TEST_EPOCH,
+  TEST_NOW_MS,
+  TEST_RUN,
+  gateAnswered,
+  gateRaised,
+  testCommit,
+  testContext,
+  testEnd,
+  testEvent,
+  testFailure,
+  testSuccess,
+  testToken,
+  testVerdict,
+  toGate,
+  toStart,
+} from './run-fixtures.ts';

@@ -1,0 +1,210 @@
+/** What must hold in every state of every run, and of every event, whoever sent what. Violations are sentences. */
+import type { RunEvent } from '../machine/events.ts';
+import { liveAttempt, planStep } from '../machine/state.ts';
+import type { ApprovalState, RunState, StepState } from '../machine/state.ts';
+import { blockedReasons, runStatus, workspaceHolder } from '../machine/status.ts';
+import { SETTLED_STATUSES, STEP_STATUSES } from '../machine/transitions.ts';
+import { isWriter } from '../plan/plan.ts';
+import { effectKey, effectsOf } from '../schedule/effects.ts';
+import { runToView } from '../views/run-view.ts';
+
+const DONE: ReadonlySet<string> = new Set(['succeeded', 'skipped']);
+const FINAL: ReadonlySet<string> = new Set(['succeeded', 'canceled']);
+
+/** What is wrong with `state` at `nowMs`; empty when nothing is. */
+export function stateViolations(state: RunState, nowMs: number): readonly string[] {
+  const wrong: string[] = [];
+  const { plan } = state.created;
+  const running = [...state.steps.values()].filter((step) => step.status === 'running');
+  const writers = running.filter((step) => isWriter(planStep(plan, step.id)));
+  if (running.length > plan.concurrency) wrong.push('more attempts live than concurrency allows');
+  if (writers.length > 1) wrong.push('two writers live at once');
+  const holder = workspaceHolder(state);
+  if (writers.some((step) => step.id !== holder?.id)) {
+    wrong.push('a writer runs in a workspace that another step holds');
+  }
+  for (const step of state.steps.values()) wrong.push(...stepViolations(state, step));
+  for (const approval of state.approvals.values()) {
+    wrong.push(...approvalViolations(state, approval));
+  }
+  wrong.push(...runViolations(state, nowMs, running.length), ...tableViolations(state));
+  return wrong;
+}
+
+function stepViolations(state: RunState, step: StepState): readonly string[] {
+  const wrong: string[] = [];
+  const say = (what: string): void => {
+    wrong.push(`step ${step.id} (${step.status}): ${what}`);
+  };
+  const live = step.attempts.filter((attempt) => attempt.status === 'running');
+  if (live.length > 1) say('two live attempts');
+  if ((step.status === 'running') !== (live.length === 1)) say('status and attempts disagree');
+  if (live.length === 1 && liveAttempt(step) === undefined) say('its live attempt is not the last');
+  if (step.attempts.some(({ number }, index) => number !== index + 1)) say('attempts not dense');
+  const cancels = state.cancelRequest !== null && state.ended === null;
+  if (step.status === 'stale' && !cancels) say('a stale step was left behind');
+  if ((step.waiting !== null) !== (step.status === 'blocked')) say('waits without being blocked');
+  if (step.notBeforeMs !== null && step.status !== 'ready') say('a back-off outside ready');
+  if (step.granted.length > 0 && step.status !== 'ready') say('approvals granted outside ready');
+  if (step.invalidated && step.status !== 'running') say('invalidated without a live attempt');
+  if ((step.skipped !== null) !== (step.status === 'skipped')) say('skipped and status disagree');
+  if (DONE.has(step.status) && step.failure !== null) say('done with a failure');
+  const needs = planStep(state.created.plan, step.id).needs;
+  const met = needs.every((id) => DONE.has(state.steps.get(id)?.status ?? ''));
+  const needless: readonly string[] = ['pending', 'stale', 'canceled'];
+  const standsAlone = needless.includes(step.status) || step.invalidated;
+  if (!met && !standsAlone) say('what it needs is not there');
+  const used = step.attempts
+    .filter((attempt) => attempt.status !== 'never-started')
+    .flatMap((attempt) => attempt.approvals);
+  if (new Set(used).size !== used.length) say('an approval was used twice');
+  return wrong;
+}
+
+function approvalViolations(state: RunState, approval: ApprovalState): readonly string[] {
+  const wrong: string[] = [];
+  const say = (what: string): void => {
+    wrong.push(`approval ${approval.id} (${approval.kind}, ${approval.status}): ${what}`);
+  };
+  const people = approval.decisions.map((decision) => decision.approver);
+  if (new Set(people).size !== people.length) say('decided twice by one person');
+  if (approval.decisions.some(({ subjectDigest }) => subjectDigest !== approval.subjectDigest)) {
+    say('a decision about something else');
+  }
+  const enough = approversOf(approval).length >= approval.requires.count;
+  if (approval.status === 'approved' && !enough) say('approved by too few');
+  if (approval.usedBy !== null && approval.status !== 'approved')
+    say('used without being approved');
+  const step = state.steps.get(approval.step);
+  const waits = step?.waiting?.reason === 'approval' ? step.waiting.approvalId : null;
+  if (approval.kind === 'tool') {
+    const gates = (step === undefined ? undefined : liveAttempt(step))?.gates ?? [];
+    const asked = gates.some((gate) => gate.gateId === approval.gateId && gate.status === 'asked');
+    if (approval.status === 'open' && !asked) say('open, and no tool call waits for it');
+  } else if ((approval.status === 'open') !== (waits === approval.id)) {
+    say('open and waiting disagree');
+  }
+  return wrong;
+}
+
+function runViolations(state: RunState, nowMs: number, running: number): readonly string[] {
+  const wrong: string[] = [];
+  const status = runStatus(state);
+  const effects = effectsOf(state, nowMs);
+  const reasons = blockedReasons(state);
+  const keys = effects.map(effectKey).filter((key) => !key.startsWith('WakeAt'));
+  if (new Set(keys).size !== keys.length) wrong.push('the same effect is named twice');
+  if (state.ended !== null) {
+    if (running > 0) wrong.push('ended with a live attempt');
+    if (reasons.length > 0) wrong.push('ended and still waiting for people');
+    if ([...state.approvals.values()].some((each) => each.status === 'open')) {
+      wrong.push('ended with an open request');
+    }
+    if (effects.length > 0) wrong.push('ended and still wants something done');
+  }
+  if (FINAL.has(status) && state.ended !== status) wrong.push(`${status} without its end event`);
+  const over = FINAL.has(status) || status === 'failed';
+  const moves = running > 0 || effects.length > 0;
+  if (!over && !moves && !(status === 'blocked' && reasons.length > 0)) {
+    wrong.push(`stuck: ${status}, and nothing to do`);
+  }
+  if (status === 'running' && !moves) wrong.push('running, and nothing moves');
+  if (status === 'blocked' && reasons.length === 0) wrong.push('blocked without a reason');
+  const steps = [...state.steps.values()];
+  const allDone = steps.every((step) => DONE.has(step.status));
+  if ((status === 'succeeded') !== (allDone && state.ended === 'succeeded')) {
+    wrong.push('succeeded and its steps disagree');
+  }
+  const view = runToView(state);
+  if (view.status !== status || view.steps.length !== steps.length) wrong.push('the view differs');
+  return wrong;
+}
+
+/** What the table of the steps knows of them without looking is what looking at them tells. */
+function tableViolations({ steps, created }: RunState): readonly string[] {
+  const wrong: string[] = [];
+  const all = [...steps.values()];
+  for (const status of STEP_STATUSES) {
+    const count = all.filter((step) => step.status === status).length;
+    if (count !== steps.count(status)) wrong.push(`miscounted as ${status}`);
+  }
+  const active = steps.activeSteps().map((step) => step.id);
+  for (const { id, status, attempts } of all) {
+    const met = planStep(created.plan, id).needs.every((need) =>
+      DONE.has(steps.get(need)?.status ?? ''),
+    );
+    if (steps.isEligible(id) !== met) wrong.push(`${id}: wrongly eligible or not`);
+    const settled = SETTLED_STATUSES.includes(status);
+    const waitsForOthers = status === 'pending' && !met && attempts.length === 0;
+    if (active.includes(id) === (settled || waitsForOthers)) wrong.push(`${id}: wrongly active`);
+  }
+  return wrong;
+}
+
+/** What is wrong with `event`, which follows on `before`. */
+export function eventViolations(before: RunState, event: RunEvent): readonly string[] {
+  const wrong: string[] = [];
+  const say = (what: string): void => {
+    wrong.push(`${event.type}: ${what}`);
+  };
+  if (FINAL.has(before.ended ?? '')) say('the run was over');
+  const begins = ['StepReadied', 'ApprovalRequested', 'AttemptStarted', 'GatePassed'];
+  if (before.cancelRequest !== null && begins.includes(event.type)) say('after a cancel request');
+  if (event.type === 'AttemptStarted') startViolations(before, event.data, say);
+  if (event.type === 'GatePassed') {
+    const approval = before.approvals.get(event.data.approvalId);
+    if (approval?.kind !== 'gate' || approval.status !== 'approved') say('nobody approved');
+    else if (approversOf(approval).length < approval.requires.count) say('too few approved');
+  }
+  if (event.type === 'ToolDecided' && event.data.approvalId !== null) {
+    const approval = before.approvals.get(event.data.approvalId);
+    const wanted = event.data.decision === 'allow' ? 'approved' : approval?.status;
+    if (approval?.gateId !== event.data.gateId || approval.status !== wanted) say('not decided');
+  }
+  if (event.type === 'ApprovalDecided' && event.actor.kind !== 'person') say('not by a person');
+  return wrong;
+}
+
+function startViolations(
+  before: RunState,
+  data: Extract<RunEvent, { type: 'AttemptStarted' }>['data'],
+  say: (what: string) => void,
+): void {
+  const { plan } = before.created;
+  const step = before.steps.get(data.step);
+  const planned = planStep(plan, data.step);
+  const others = [...before.steps.values()].filter((each) => each.id !== data.step);
+  if (step?.status !== 'ready') say('not ready');
+  if (planned.kind === 'approval') say('an approval step has no attempts');
+  if (others.some((each) => each.status === 'failed') && plan.onFailure === 'stop') {
+    say('after a failure that stops the run');
+  }
+  const holds = (each: StepState): boolean =>
+    isWriter(planStep(plan, each.id)) &&
+    (each.status === 'running' || each.status === 'interrupted');
+  if (isWriter(planned) && others.some(holds)) say('into a workspace that is taken');
+  if (data.subjectDigest !== step?.subjectDigest) say('not what was evaluated');
+  if (data.verdict.verdict === 'deny') say('denied');
+  if (data.inputCheckpoint.commit !== before.checkpoint?.commit) say('not from the checkpoint');
+  if (data.verdict.verdict !== 'requires_approval') return;
+  const approvals = data.approvals.map((id) => before.approvals.get(id));
+  const people = new Set<string>();
+  for (const approval of approvals) {
+    const fits =
+      approval?.kind === 'start' &&
+      approval.step === data.step &&
+      approval.status === 'approved' &&
+      approval.usedBy === null &&
+      approval.subjectDigest === data.subjectDigest &&
+      approval.policyDigest === data.verdict.policyDigest;
+    if (!fits) say('an approval that is good for something else');
+    else for (const approver of approversOf(approval)) people.add(approver);
+  }
+  if (people.size < data.verdict.requires.count) say('without the approvals it needs');
+}
+
+function approversOf(approval: ApprovalState): readonly string[] {
+  return approval.decisions
+    .filter(({ decision }) => decision === 'approve')
+    .map(({ approver }) => approver);
+}

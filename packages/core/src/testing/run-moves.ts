@@ -1,0 +1,248 @@
+/**
+ * Everything that the outside can send to a run as it stands: engines that are right, late, or not the owner any more;
+ * people who may decide, may not, and do so twice. Two moments are enough: `EARLY_MS`, before every deadline and
+ * back-off, and `LATE_MS`, after them.
+ */
+import type { AttemptReportEnd, Evaluation, RunCommand } from '../machine/commands.ts';
+import type { Actor, PolicyVerdict } from '../machine/events.ts';
+import { lastAttempt, liveAttempt, planStep } from '../machine/state.ts';
+import type { ApprovalState, RunState, StepState } from '../machine/state.ts';
+import type { Effect } from '../schedule/effects.ts';
+import {
+  ALLOW,
+  ANN,
+  ANYBODY,
+  BOB,
+  COMMANDS,
+  FAILED,
+  FAILED_RETRYABLE,
+  GONE,
+  NEVER_STARTED,
+  RITA,
+  STOPPED,
+  TEST_ENGINE,
+  TEST_EPOCH,
+  gateAnswered,
+  gateRaised,
+  testCommit,
+  testFailure,
+  testSuccess,
+  toGate,
+  toStart,
+} from './run-fixtures.ts';
+
+export const EARLY_MS = 1000;
+export const EXPIRES_MS = 1500;
+export const LATE_MS = 2000;
+
+export interface Move {
+  readonly command: RunCommand;
+  readonly actor: Actor;
+  readonly nowMs: number;
+}
+
+/** What the policy and the world may say about the steps of a plan. */
+export interface Surroundings {
+  readonly verdicts: readonly PolicyVerdict[];
+  readonly digests: readonly string[];
+  readonly ends: readonly ('succeeded' | AttemptReportEnd)[];
+  /** Different people that an approval step needs. */
+  readonly gateCounts: readonly number[];
+  /** Tool calls that an agent may ask for, for each attempt. */
+  readonly toolCalls: number;
+  /** Whether anything can be missing when a step is evaluated. */
+  readonly blocks: boolean;
+}
+
+export const ALL_ENDS: Surroundings['ends'] = [
+  'succeeded',
+  FAILED,
+  FAILED_RETRYABLE,
+  STOPPED,
+  GONE,
+  NEVER_STARTED,
+];
+
+export function outsideMoves(state: RunState, around: Surroundings): readonly Move[] {
+  const moves: Move[] = [];
+  const add = (command: RunCommand, actor: Actor = TEST_ENGINE, nowMs: number = EARLY_MS): void => {
+    moves.push({ command, actor, nowMs });
+  };
+  add(COMMANDS.startRun());
+  add(COMMANDS.failStart());
+  add(COMMANDS.tick());
+  add(COMMANDS.tick(), TEST_ENGINE, LATE_MS);
+  add(COMMANDS.cancel(), RITA);
+  add(COMMANDS.resume(), RITA);
+  add(COMMANDS.retry(), RITA);
+  for (const step of state.steps.values()) {
+    add(COMMANDS.resume(step.id), RITA);
+    add(COMMANDS.retry(step.id), RITA);
+    for (const evaluation of evaluations(state, step, around)) {
+      add(COMMANDS.evaluate(step.id, evaluation));
+    }
+    for (const command of starts(state, step, around)) {
+      add(command);
+      if (step.notBeforeMs !== null) add(command, TEST_ENGINE, LATE_MS);
+    }
+    for (const command of reports(state, step, around)) add(command);
+  }
+  for (const approval of state.approvals.values()) moves.push(...decisions(approval));
+  add(COMMANDS.approve('apr_unknown'), ANN);
+  add(COMMANDS.evaluate('nowhere'));
+  return moves;
+}
+
+/** The commands that make a run: it is there for the first of them. */
+export function nextApprovalId(state: RunState): string {
+  return `apr_${state.approvals.size + 1}`;
+}
+
+function evaluations(
+  state: RunState,
+  step: StepState,
+  around: Surroundings,
+): readonly Evaluation[] {
+  const planned = planStep(state.created.plan, step.id);
+  const approvalId = nextApprovalId(state);
+  const slots = [null, EXPIRES_MS].map((expiresAtMs) => ({ approvalId, expiresAtMs }));
+  const wanted: Evaluation[] =
+    planned.kind === 'approval'
+      ? around.gateCounts.flatMap((count) => slots.map((slot) => toGate({ count }, slot)))
+      : around.verdicts.flatMap((verdict) =>
+          around.digests.map((digest) => toStart(verdict, digest, slots[0])),
+        );
+  if (step.status !== 'pending') return wanted.slice(0, 1);
+  if (planned.kind === 'approval') {
+    const denied = around.verdicts.find(({ verdict }) => verdict === 'deny');
+    if (denied !== undefined) wanted.push(toGate({}, { ...slots[0], verdict: denied }));
+  }
+  if (planned.when !== null) wanted.push({ outcome: 'condition-false' });
+  if (around.blocks) {
+    const failure = testFailure('missing_output');
+    wanted.push({ outcome: 'blocked', reason: 'configuration', failure });
+    wanted.push({ outcome: 'blocked', reason: 'adapter_unavailable', failure });
+  }
+  return wanted;
+}
+
+function starts(state: RunState, step: StepState, around: Surroundings): readonly RunCommand[] {
+  const checkpoint = state.checkpoint?.commit ?? '';
+  const wanted = around.digests.flatMap((subjectDigest) =>
+    around.verdicts.map((verdict) =>
+      COMMANDS.start(step.id, { subjectDigest, verdict, checkpoint }),
+    ),
+  );
+  wanted.push(COMMANDS.start(step.id, { checkpoint: 'an older one' }));
+  return step.status === 'ready' ? wanted : wanted.slice(0, 1);
+}
+
+function reports(
+  state: RunState,
+  step: StepState,
+  { ends, toolCalls, verdicts }: Surroundings,
+): readonly RunCommand[] {
+  const { id } = step;
+  const last = lastAttempt(step);
+  if (last === undefined) return [COMMANDS.end(id, 1, FAILED)];
+  const { number } = last;
+  const success: AttemptReportEnd = {
+    outcome: 'succeeded',
+    ...testSuccess(testCommit(`${id}-${number}`)),
+  };
+  const commands: RunCommand[] = [
+    COMMANDS.end(id, number, success, TEST_EPOCH + 1),
+    COMMANDS.end(id, number + 1, success),
+    COMMANDS.end(id, number - 1, success),
+    COMMANDS.report(id, number, [gateRaised(1, 'g1')], TEST_EPOCH + 1),
+  ];
+  if (liveAttempt(step) === undefined) {
+    return [...commands, COMMANDS.end(id, number, success), COMMANDS.report(id, number, [])];
+  }
+  for (const end of ends) {
+    commands.push(COMMANDS.end(id, number, end === 'succeeded' ? success : end));
+  }
+  if (planStep(state.created.plan, id).kind !== 'agent') return commands;
+  const { gates, reportedSeq } = last;
+  const seq = reportedSeq + 1;
+  if (gates.length < toolCalls) {
+    commands.push(COMMANDS.report(id, number, [gateRaised(seq, `g${gates.length + 1}`)]));
+  }
+  // A fact that is in the log already.
+  if (reportedSeq > 0) commands.push(COMMANDS.report(id, number, [gateRaised(1, 'g1')]));
+  for (const gate of gates) {
+    if (gate.status !== 'answered') {
+      commands.push(COMMANDS.report(id, number, [gateAnswered(seq, gate.gateId)]));
+    }
+    for (const verdict of verdicts) {
+      const approvalId = nextApprovalId(state);
+      commands.push(COMMANDS.decideGate(id, number, gate.gateId, verdict, { approvalId }));
+    }
+  }
+  if (gates.length > 0) commands.push(COMMANDS.decideGate(id, number, 'g9', ALLOW));
+  return commands;
+}
+
+function decisions({ id, status, subjectDigest }: ApprovalState): readonly Move[] {
+  const said = { subjectDigest };
+  const at = (command: RunCommand, actor: Actor, nowMs: number = EARLY_MS): Move => ({
+    command,
+    actor,
+    nowMs,
+  });
+  const approve = COMMANDS.approve(id, said);
+  if (status !== 'open') return [at(approve, ANN), at(COMMANDS.reject(id, said), BOB)];
+  return [
+    at(approve, ANN),
+    at(approve, BOB),
+    at(approve, { kind: 'agent', id: 'zoe' }),
+    at(approve, ANN, LATE_MS),
+    at(COMMANDS.approve(id, { subjectDigest: 'another' }), ANN),
+    at(COMMANDS.reject(id, said), BOB),
+    at(COMMANDS.reject(id, { ...said, reason: ' ' }), BOB),
+  ];
+}
+
+/** What an engine that does its work sends for `effect`; null for WakeAt, which `LATE_MS` answers. */
+export function naturalMove(state: RunState, effect: Effect): Move {
+  const engine = (command: RunCommand, nowMs: number = EARLY_MS): Move => ({
+    command,
+    actor: TEST_ENGINE,
+    nowMs,
+  });
+  switch (effect.type) {
+    case 'PrepareWorkspace':
+      return engine(COMMANDS.startRun());
+    case 'EvaluateStep': {
+      const slot = { approvalId: nextApprovalId(state), expiresAtMs: null };
+      const isGate = planStep(state.created.plan, effect.step).kind === 'approval';
+      const evaluation = isGate ? toGate(ANYBODY, slot) : toStart(ALLOW, 'digest-1', slot);
+      return engine(COMMANDS.evaluate(effect.step, evaluation));
+    }
+    case 'StartStep': {
+      const step = state.steps.get(effect.step);
+      const subjectDigest = step?.subjectDigest ?? '';
+      const checkpoint = state.checkpoint?.commit ?? '';
+      const verdict = step?.verdict ?? ALLOW;
+      return engine(COMMANDS.start(effect.step, { checkpoint, subjectDigest, verdict }));
+    }
+    case 'SuperviseAttempt':
+      return engine(
+        COMMANDS.end(effect.step, effect.attempt, {
+          outcome: 'succeeded',
+          ...testSuccess(testCommit(effect.step)),
+        }),
+      );
+    case 'StopAttempt':
+      return engine(COMMANDS.end(effect.step, effect.attempt, STOPPED));
+    case 'EvaluateGate':
+      return engine(COMMANDS.decideGate(effect.step, effect.attempt, effect.gateId, ALLOW));
+    case 'AnswerGate': {
+      const seq = (state.steps.get(effect.step)?.attempts.at(-1)?.reportedSeq ?? 0) + 1;
+      const answered = gateAnswered(seq, effect.gateId, effect.decision);
+      return engine(COMMANDS.report(effect.step, effect.attempt, [answered]));
+    }
+    case 'WakeAt':
+      return engine(COMMANDS.tick(), effect.atMs);
+  }
+}

@@ -1,0 +1,213 @@
+/** A run as scripts, pages and people see it: the JSON of the API, folded from state. */
+import type { JsonObject } from '../base/json.ts';
+import type { RiskClass, StepKind } from '../plan/plan.ts';
+import type {
+  Actor,
+  ApprovalKind,
+  ApprovalRequirement,
+  ApprovalStatus,
+  ArtifactRef,
+  CheckResult,
+  Checkpoint,
+  DecidingRule,
+  Failure,
+  OutputSummary,
+  ResumeToken,
+  Usage,
+  Verdict,
+} from '../machine/events.ts';
+import { lastAttempt, planStep } from '../machine/state.ts';
+import type {
+  ApprovalState,
+  AttemptState,
+  AttemptStatus,
+  Decision,
+  RunState,
+  StepState,
+} from '../machine/state.ts';
+import { blockedReasons, runStatus } from '../machine/status.ts';
+import type { BlockedReason, RunStatus } from '../machine/status.ts';
+import type { StepStatus } from '../machine/transitions.ts';
+
+export interface RunView {
+  readonly id: string;
+  readonly plan: {
+    readonly id: string;
+    readonly name: string;
+    readonly revision: number;
+    readonly digest: string;
+  };
+  readonly feature: string | null;
+  readonly status: RunStatus;
+  /** Every reason it waits for people, whatever its status. */
+  readonly blocked: readonly BlockedReason[];
+  readonly canceling: boolean;
+  readonly failure: Failure | null;
+  readonly inputs: Readonly<Record<string, string | number | boolean>>;
+  readonly baseCommit: string;
+  readonly checkpoint: Checkpoint | null;
+  readonly notCarried: readonly string[];
+  readonly requestedBy: Actor;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly usage: UsageTotal;
+  readonly steps: readonly StepView[];
+}
+
+export interface UsageTotal {
+  readonly tokens: number;
+  readonly usd: number;
+  /** Some attempt's cost is not known: the sums are lower bounds. */
+  readonly unknownCost: boolean;
+}
+
+export interface StepView {
+  readonly id: string;
+  readonly kind: StepKind;
+  readonly needs: readonly string[];
+  readonly status: StepStatus;
+  /** Why it is where it is, in one sentence; null when there is nothing to say. */
+  readonly reason: string | null;
+  readonly hint: string | null;
+  readonly risk: RiskClass | null;
+  readonly verdict: Verdict | null;
+  readonly why: readonly DecidingRule[];
+  readonly attempts: readonly AttemptView[];
+  readonly outputs: JsonObject | null;
+  readonly artifacts: readonly ArtifactRef[];
+}
+
+export interface AttemptView {
+  readonly number: number;
+  readonly status: AttemptStatus;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly exitCode: number | null;
+  readonly resumedFrom: number | null;
+  readonly sandbox: 'bubblewrap' | 'none';
+  readonly usage: Usage | null;
+  readonly failure: Failure | null;
+  readonly output: OutputSummary | null;
+  readonly checks: readonly CheckResult[];
+  readonly session: ResumeToken | null;
+  readonly checkpoint: Checkpoint | null;
+  readonly setAside: Checkpoint | null;
+  readonly toolCalls: number;
+}
+
+export interface ApprovalView {
+  readonly id: string;
+  readonly runId: string;
+  readonly stepId: string;
+  readonly kind: ApprovalKind;
+  readonly subjectDigest: string;
+  readonly subject: JsonObject;
+  readonly why: readonly DecidingRule[];
+  readonly requires: ApprovalRequirement;
+  readonly risk: RiskClass;
+  readonly status: ApprovalStatus;
+  readonly detail: string | null;
+  readonly requestedAt: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAtMs: number | null;
+  readonly decisions: readonly Decision[];
+}
+
+export function runToView(state: RunState): RunView {
+  const { created } = state;
+  return {
+    id: state.runId,
+    plan: {
+      id: created.planId,
+      name: created.plan.name,
+      revision: created.revision,
+      digest: created.digest,
+    },
+    feature: created.feature,
+    status: runStatus(state),
+    blocked: blockedReasons(state),
+    canceling: state.cancelRequest !== null && state.ended !== 'canceled',
+    failure: state.startFailure,
+    inputs: created.inputs,
+    baseCommit: created.baseCommit,
+    checkpoint: state.checkpoint,
+    notCarried: state.notCarried,
+    requestedBy: state.requester,
+    createdAt: state.createdAt,
+    startedAt: state.startedAt,
+    endedAt: state.endedAt,
+    usage: usageTotal(state),
+    steps: [...state.steps.values()].map((step) => stepToView(state, step)),
+  };
+}
+
+export function approvalToView(runId: string, approval: ApprovalState): ApprovalView {
+  const { id, step, kind, subjectDigest, subject, why, requires, risk } = approval;
+  const { status, detail, requestedAt, expiresAtMs, decisions } = approval;
+  const asked = { id, runId, stepId: step, kind, subjectDigest, subject, why, requires, risk };
+  return { ...asked, status, detail, requestedAt, expiresAtMs, decisions };
+}
+
+function stepToView(state: RunState, step: StepState): StepView {
+  const planned = planStep(state.created.plan, step.id);
+  const { reason, hint } = stepReason(state, step);
+  return {
+    id: step.id,
+    kind: planned.kind,
+    needs: planned.needs,
+    status: step.status,
+    reason,
+    hint,
+    risk: step.verdict?.risk ?? planned.risk,
+    verdict: step.verdict?.verdict ?? null,
+    why: step.verdict?.why ?? [],
+    attempts: step.attempts.map(attemptToView),
+    outputs: step.outputs,
+    artifacts: lastAttempt(step)?.artifacts ?? [],
+  };
+}
+
+function attemptToView(attempt: AttemptState): AttemptView {
+  const { number, status, startedAt, endedAt, exitCode, resumedFrom, sandbox, usage } = attempt;
+  const { failure, output, checks, session, checkpoint, setAside, toolCalls } = attempt;
+  const outcome = { failure, output, checks, session, checkpoint, setAside, toolCalls };
+  return { number, status, startedAt, endedAt, exitCode, resumedFrom, sandbox, usage, ...outcome };
+}
+
+function stepReason(
+  state: RunState,
+  step: StepState,
+): { readonly reason: string | null; readonly hint: string | null } {
+  if (step.failure !== null) return { reason: step.failure.message, hint: step.failure.hint };
+  if (step.waiting?.reason === 'approval') {
+    const approval = state.approvals.get(step.waiting.approvalId);
+    const rules = approval?.why.map((rule) => rule.text).join('; ') ?? '';
+    const question = approval?.kind === 'gate' ? 'waits for a decision' : 'waits for approval';
+    return {
+      reason: rules === '' ? question : `${question}: ${rules}`,
+      hint: `ccdash approve ${step.waiting.approvalId} --reason …`,
+    };
+  }
+  if (step.waiting?.reason === 'policy_denied') {
+    return { reason: step.verdict?.why.map((rule) => rule.text).join('; ') ?? null, hint: null };
+  }
+  if (step.status === 'skipped') return { reason: 'its condition is false', hint: null };
+  return { reason: null, hint: null };
+}
+
+function usageTotal(state: RunState): UsageTotal {
+  let tokens = 0;
+  let usd = 0;
+  let unknownCost = false;
+  for (const step of state.steps.values()) {
+    if (planStep(state.created.plan, step.id).kind !== 'agent') continue;
+    for (const { usage, status } of step.attempts) {
+      if (status === 'never-started') continue;
+      tokens += (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0);
+      usd += usage?.usd ?? 0;
+      if ((usage?.usd ?? null) === null) unknownCost = true;
+    }
+  }
+  return { tokens, usd, unknownCost };
+}
