@@ -1,0 +1,252 @@
+/** The API for programs: one method a route, refusals as values, streams that go on where they were cut. */
+import { err, ok } from '@ccdash/core';
+import type { ApprovalView, Plan, Result, RunView, StoredEvent } from '@ccdash/core';
+import type { CancelBody, ControlBody, DecisionBody, LaunchBody } from '../schema/requests.ts';
+import type { ProblemBody } from '../schema/problems.ts';
+import { readSse } from './sse.ts';
+
+export interface ClientOptions {
+  /** `http://127.0.0.1:PORT`. */
+  readonly baseUrl: string;
+  readonly token: string;
+  readonly fetch?: typeof fetch;
+}
+
+/** The server could not be reached, or the connection broke. */
+export interface Unreachable {
+  readonly error: 'Unreachable';
+  readonly detail: string;
+}
+
+export type ClientError = ProblemBody | Unreachable;
+type Answer<T> = Promise<Result<T, ClientError>>;
+
+export interface SavedPlanView {
+  readonly id: string;
+  readonly revision: number;
+  readonly digest: string;
+  readonly plan: Plan;
+}
+
+export interface LoginView {
+  readonly url: string;
+  readonly expiresAt: string;
+}
+
+export interface DryRunView {
+  readonly steps: readonly {
+    readonly step: string;
+    readonly kind: string;
+    readonly needs: readonly string[];
+    readonly verdict: {
+      readonly verdict: string;
+      readonly risk: string;
+      readonly why: readonly { readonly rule: string; readonly text: string }[];
+    };
+  }[];
+  readonly approvalsNeeded: readonly string[];
+  readonly notCarried: readonly string[];
+}
+
+export interface AuditReportView {
+  readonly ok: boolean;
+  readonly size: number;
+  readonly root: string;
+  readonly problem: { readonly position: number | null; readonly detail: string } | null;
+}
+
+export interface EventPage {
+  readonly events: readonly StoredEvent[];
+  readonly next: number | null;
+}
+
+export interface Client {
+  /** Whether a server answers; the token is not shown to it. */
+  isAlive(): Promise<boolean>;
+  savePlan(text: string, file: string): Answer<SavedPlanView>;
+  /** The newest revision when none is named. */
+  plan(id: string, revision?: number): Answer<SavedPlanView>;
+  dryRun(text: string, file: string): Answer<DryRunView>;
+  launch(planId: string, body: LaunchBody): Answer<RunView>;
+  runs(): Answer<readonly RunView[]>;
+  run(id: string): Answer<RunView>;
+  runEvents(id: string, from: number, limit: number): Answer<EventPage>;
+  cancel(id: string, body: CancelBody): Answer<RunView>;
+  resume(id: string, body: ControlBody): Answer<RunView>;
+  retry(id: string, body: ControlBody): Answer<RunView>;
+  approvals(status?: string): Answer<readonly ApprovalView[]>;
+  approval(id: string): Answer<ApprovalView>;
+  decide(id: string, body: DecisionBody): Answer<RunView>;
+  auditEvents(from: number, limit: number): Answer<EventPage>;
+  auditVerify(): Answer<AuditReportView>;
+  auditExport(): Answer<ReadableStream<Uint8Array>>;
+  createLogin(): Answer<LoginView>;
+  shutdown(): Answer<unknown>;
+  /**
+   * Events of a run from `from` on, oldest first, without a gap or a double; live until `signal` aborts. A connection
+   * that breaks is made again; after `patience` failures in a row the last error is thrown as ClientGaveUp.
+   */
+  events(id: string, from: number, signal: AbortSignal): AsyncGenerator<StoredEvent, void>;
+}
+
+/** The stream could not be taken up again. */
+export class ClientGaveUp extends Error {
+  override readonly name = 'ClientGaveUp';
+  readonly reason: ClientError;
+
+  constructor(reason: ClientError) {
+    super(reason.detail);
+    this.reason = reason;
+  }
+}
+
+const PATIENCE = 5;
+const PAUSE_MS = 300;
+const ALIVE_TIMEOUT_MS = 2000;
+
+export function createClient(options: ClientOptions): Client {
+  const { baseUrl, token } = options;
+  const send = options.fetch ?? fetch;
+
+  async function request(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+    init: RequestInit = {},
+  ): Promise<Result<Response, ClientError>> {
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${token}`,
+      ...(init.headers as Record<string, string> | undefined),
+    };
+    if (method === 'POST') headers['content-type'] = 'application/json';
+    try {
+      const response = await send(`${baseUrl}/api/v1${path}`, {
+        ...init,
+        method,
+        headers,
+        ...(method === 'POST' ? { body: JSON.stringify(body ?? {}) } : {}),
+      });
+      if (response.ok) return ok(response);
+      return err(await problemOf(response));
+    } catch (error) {
+      return err(unreachable(error));
+    }
+  }
+
+  async function json<T>(method: 'GET' | 'POST', path: string, body?: unknown): Answer<T> {
+    const response = await request(method, path, body);
+    if (!response.ok) return response;
+    try {
+      return ok((await response.value.json()) as T);
+    } catch (error) {
+      return err(unreachable(error));
+    }
+  }
+
+  async function isAlive(): Promise<boolean> {
+    try {
+      const signal = AbortSignal.timeout(ALIVE_TIMEOUT_MS);
+      return (await send(`${baseUrl}/api/v1/healthz`, { signal })).ok;
+    } catch (error) {
+      if (error instanceof TypeError || error instanceof DOMException) return false;
+      throw error;
+    }
+  }
+
+  async function* events(
+    id: string,
+    from: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<StoredEvent, void> {
+    let next = from;
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      const headers: Record<string, string> = { accept: 'text/event-stream' };
+      if (next > 0) headers['last-event-id'] = String(next - 1);
+      const path = `/runs/${encodeURIComponent(id)}/events`;
+      const response = await request('GET', path, undefined, { headers, signal });
+      if (response.ok && response.value.body !== null) {
+        try {
+          for await (const frame of readSse(response.value.body)) {
+            const event = JSON.parse(frame.data) as StoredEvent;
+            if (event.sequence !== next) continue;
+            next += 1;
+            failures = 0;
+            yield event;
+          }
+        } catch (error) {
+          if (failures >= PATIENCE && !isAborted(signal))
+            throw new ClientGaveUp(unreachable(error));
+        }
+      } else if (!response.ok && !isAborted(signal)) {
+        const { error } = response;
+        const isFinal = error.error !== 'Unreachable';
+        if (isFinal || failures >= PATIENCE) throw new ClientGaveUp(error);
+      }
+      if (!isAborted(signal)) await pause(PAUSE_MS);
+    }
+  }
+
+  const runPath = (id: string): string => `/runs/${encodeURIComponent(id)}`;
+  const approvalPath = (id: string): string => `/approvals/${encodeURIComponent(id)}`;
+  return {
+    isAlive,
+    savePlan: (text, file) => json('POST', '/plans', { text, file }),
+    plan: (id, revision) =>
+      json(
+        'GET',
+        `/plans/${encodeURIComponent(id)}${revision === undefined ? '' : `?revision=${revision}`}`,
+      ),
+    dryRun: (text, file) => json('POST', '/plans/dry-run', { text, file }),
+    launch: (planId, body) => json('POST', `/plans/${encodeURIComponent(planId)}/runs`, body),
+    runs: () => json('GET', '/runs'),
+    run: (id) => json('GET', runPath(id)),
+    runEvents: (id, from, limit) =>
+      json('GET', `${runPath(id)}/events?from=${from}&limit=${limit}`),
+    cancel: (id, body) => json('POST', `${runPath(id)}/cancel`, body),
+    resume: (id, body) => json('POST', `${runPath(id)}/resume`, body),
+    retry: (id, body) => json('POST', `${runPath(id)}/retry`, body),
+    approvals: (status) =>
+      json('GET', `/approvals${status === undefined ? '' : `?status=${status}`}`),
+    approval: (id) => json('GET', approvalPath(id)),
+    decide: (id, body) => json('POST', `${approvalPath(id)}/decisions`, body),
+    auditEvents: (from, limit) => json('GET', `/audit?from=${from}&limit=${limit}`),
+    auditVerify: () => json('GET', '/audit/verify'),
+    auditExport: async () => {
+      const response = await request('GET', '/audit/export');
+      if (!response.ok) return response;
+      const { body } = response.value;
+      return body === null ? err(unreachable('an empty answer')) : ok(body);
+    },
+    createLogin: () => json('POST', '/logins'),
+    shutdown: () => json('POST', '/shutdown'),
+    events,
+  };
+}
+
+/** In a function of its own: the compiler takes a property that changes meanwhile for a constant. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+/** What answers may not be our server at all. */
+async function problemOf(response: Response): Promise<ClientError> {
+  const text = await response.text();
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === 'object' && body !== null && 'error' in body) return body as ProblemBody;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return { error: 'Unreachable', detail: `an answer ${response.status} that is not the API's` };
+}
+
+function unreachable(error: unknown): Unreachable {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return { error: 'Unreachable', detail: cause instanceof Error ? cause.message : String(cause) };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

@@ -1,0 +1,30 @@
+/** Entry of the client: for the command line, the page and other programs. */
+export { ClientGaveUp, createClient } from './create-client.ts';
+export type {
+  AuditReportView,
+  Client,
+  ClientError,
+  ClientOptions,
+  DryRunView,
+  EventPage,
+  LoginView,
+  SavedPlanView,
+  Unreachable,
+} from './create-client.ts';
+export { readSse } from './sse.ts';
+export type { SseFrame } from './sse.ts';
+/** What the client speaks of, so that its users need nothing else. */
+export { err, ok } from '@ccdash/core';
+export type {
+  Actor,
+  ApprovalView,
+  CheckResult,
+  FormField,
+  JsonObject,
+  Result,
+  RunEvent,
+  RunView,
+  StepView,
+  StoredEvent,
+} from '@ccdash/core';
+export type { PlanProblem, ProblemBody, ProblemWord } from '../schema/problems.ts';

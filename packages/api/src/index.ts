@@ -1,0 +1,34 @@
+/** Entry of the API package: schemas and routes. */
+export { firstFault } from './schema/json.ts';
+export { EVENT_UPCASTS, RUN_EVENT_TYPES, decodeRunEvent, isRunEventType } from './schema/events.ts';
+export type { EventRefusal, EventUpcasts } from './schema/events.ts';
+export {
+  approvalsQuery,
+  cancelRequest,
+  controlRequest,
+  decisionRequest,
+  emptyRequest,
+  launchRequest,
+  pageQuery,
+  planTextRequest,
+  revisionQuery,
+} from './schema/requests.ts';
+export type {
+  ApprovalsQuery,
+  CancelBody,
+  CancelRequest,
+  ControlBody,
+  ControlRequest,
+  DecisionBody,
+  DecisionRequest,
+  LaunchBody,
+  LaunchRequest,
+  PageQuery,
+  PlanTextRequest,
+  RevisionQuery,
+} from './schema/requests.ts';
+export { PROBLEMS } from './schema/problems.ts';
+export type { PlanProblem, ProblemBody, ProblemKind, ProblemWord } from './schema/problems.ts';
+export { ROUTES } from './routes/route-table.ts';
+export type { Route, RouteName } from './routes/route-table.ts';
+export { openApiDocument } from './routes/openapi.ts';

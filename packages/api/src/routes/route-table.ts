@@ -1,0 +1,243 @@
+/** Every route of the API, once: what it takes, what it gives. Handlers, the OpenAPI document and tests read it. */
+import { z } from 'zod';
+import {
+  approvalsQuery,
+  cancelRequest,
+  controlRequest,
+  decisionRequest,
+  emptyRequest,
+  launchRequest,
+  pageQuery,
+  planTextRequest,
+  revisionQuery,
+} from '../schema/requests.ts';
+import {
+  approvalResponse,
+  auditReport,
+  dryRunResponse,
+  eventPage,
+  healthResponse,
+  loginResponse,
+  planCheckResponse,
+  planResponse,
+  runResponse,
+} from '../schema/responses.ts';
+
+export interface Route {
+  readonly method: 'get' | 'post';
+  /** Below `/api/v1`; parameters in braces, as in OpenAPI. */
+  readonly path: string;
+  readonly summary: string;
+  readonly query?: z.ZodType;
+  /** Of every POST. */
+  readonly body?: z.ZodType;
+  readonly status: 200 | 201 | 202;
+  readonly response: z.ZodType | 'text/event-stream' | 'application/x-ndjson' | 'text/plain';
+  /** Without a credential. */
+  readonly isOpen?: true;
+}
+
+export type RouteName =
+  | 'health'
+  | 'ready'
+  | 'openapi'
+  | 'checkPlan'
+  | 'dryRunPlan'
+  | 'savePlan'
+  | 'getPlan'
+  | 'launchRun'
+  | 'listRuns'
+  | 'getRun'
+  | 'runEvents'
+  | 'attemptOutput'
+  | 'cancelRun'
+  | 'resumeRun'
+  | 'retryRun'
+  | 'listApprovals'
+  | 'getApproval'
+  | 'decideApproval'
+  | 'auditEvents'
+  | 'auditVerify'
+  | 'auditExport'
+  | 'createLogin'
+  | 'shutdown';
+
+export const ROUTES: Readonly<Record<RouteName, Route>> = {
+  health: {
+    method: 'get',
+    path: '/healthz',
+    summary: 'Whether the server lives',
+    status: 200,
+    response: healthResponse,
+    isOpen: true,
+  },
+  ready: {
+    method: 'get',
+    path: '/readyz',
+    summary: 'Whether the server takes work',
+    status: 200,
+    response: healthResponse,
+  },
+  openapi: {
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This document',
+    status: 200,
+    response: z.record(z.string(), z.unknown()),
+  },
+  checkPlan: {
+    method: 'post',
+    path: '/plans/check',
+    summary: 'Every problem of a plan file, with line and column',
+    body: planTextRequest,
+    status: 200,
+    response: planCheckResponse,
+  },
+  dryRunPlan: {
+    method: 'post',
+    path: '/plans/dry-run',
+    summary: 'Order, verdicts and approvals of a plan; runs nothing',
+    body: planTextRequest,
+    status: 200,
+    response: dryRunResponse,
+  },
+  savePlan: {
+    method: 'post',
+    path: '/plans',
+    summary: 'Saves a plan as a revision',
+    body: planTextRequest,
+    status: 201,
+    response: planResponse,
+  },
+  getPlan: {
+    method: 'get',
+    path: '/plans/{id}',
+    summary: 'A saved plan, the newest revision or a named one',
+    query: revisionQuery,
+    status: 200,
+    response: planResponse,
+  },
+  launchRun: {
+    method: 'post',
+    path: '/plans/{id}/runs',
+    summary: 'Launches a run of a saved plan',
+    body: launchRequest,
+    status: 201,
+    response: runResponse,
+  },
+  listRuns: {
+    method: 'get',
+    path: '/runs',
+    summary: 'All runs, newest first',
+    status: 200,
+    response: z.array(runResponse),
+  },
+  getRun: {
+    method: 'get',
+    path: '/runs/{id}',
+    summary: 'One run',
+    status: 200,
+    response: runResponse,
+  },
+  runEvents: {
+    method: 'get',
+    path: '/runs/{id}/events',
+    summary:
+      'Events of a run: pages of JSON, or a stream (Accept: text/event-stream, Last-Event-ID)',
+    query: pageQuery,
+    status: 200,
+    response: eventPage,
+  },
+  attemptOutput: {
+    method: 'get',
+    path: '/runs/{id}/steps/{step}/attempts/{attempt}/output',
+    summary: 'The whole output of an attempt; takes Range',
+    status: 200,
+    response: 'text/plain',
+  },
+  cancelRun: {
+    method: 'post',
+    path: '/runs/{id}/cancel',
+    summary: 'Ends a run',
+    body: cancelRequest,
+    status: 200,
+    response: runResponse,
+  },
+  resumeRun: {
+    method: 'post',
+    path: '/runs/{id}/resume',
+    summary: 'Goes on with interrupted steps',
+    body: controlRequest,
+    status: 200,
+    response: runResponse,
+  },
+  retryRun: {
+    method: 'post',
+    path: '/runs/{id}/retry',
+    summary: 'Tries failed steps again',
+    body: controlRequest,
+    status: 200,
+    response: runResponse,
+  },
+  listApprovals: {
+    method: 'get',
+    path: '/approvals',
+    summary: 'Approval requests, newest first',
+    query: approvalsQuery,
+    status: 200,
+    response: z.array(approvalResponse),
+  },
+  getApproval: {
+    method: 'get',
+    path: '/approvals/{id}',
+    summary: 'One approval request',
+    status: 200,
+    response: approvalResponse,
+  },
+  decideApproval: {
+    method: 'post',
+    path: '/approvals/{id}/decisions',
+    summary: 'One decision by the caller, bound to the digest that was shown',
+    body: decisionRequest,
+    status: 201,
+    response: runResponse,
+  },
+  auditEvents: {
+    method: 'get',
+    path: '/audit',
+    summary: 'The log, in pages',
+    query: pageQuery,
+    status: 200,
+    response: eventPage,
+  },
+  auditVerify: {
+    method: 'get',
+    path: '/audit/verify',
+    summary: 'Verifies the whole log',
+    status: 200,
+    response: auditReport,
+  },
+  auditExport: {
+    method: 'get',
+    path: '/audit/export',
+    summary: 'The log as lines for the offline verifier',
+    status: 200,
+    response: 'application/x-ndjson',
+  },
+  createLogin: {
+    method: 'post',
+    path: '/logins',
+    summary: 'A link that opens the pages in a browser, once and for a short time',
+    body: emptyRequest,
+    status: 201,
+    response: loginResponse,
+  },
+  shutdown: {
+    method: 'post',
+    path: '/shutdown',
+    summary: 'Stops the server; work in attempt hosts goes on',
+    body: emptyRequest,
+    status: 202,
+    response: healthResponse,
+  },
+};

@@ -1,0 +1,100 @@
+/** Bodies and queries of the API. Unknown fields are refused: a misspelt option must not be silently without effect. */
+import type { ApprovalStatus } from '@ccdash/core';
+import { z } from 'zod';
+
+export interface PlanTextRequest {
+  readonly text: string;
+  readonly file: string;
+}
+
+export interface LaunchRequest {
+  readonly revision?: number | undefined;
+  readonly feature: string | null;
+  readonly inputs: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface DecisionRequest {
+  readonly decision: 'approve' | 'reject';
+  readonly reason: string;
+  readonly subjectDigest: string;
+  readonly form: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface CancelRequest {
+  readonly reason: string;
+}
+
+export interface ControlRequest {
+  readonly step: string | null;
+  readonly reason: string | null;
+}
+
+export interface PageQuery {
+  readonly from: number;
+  readonly limit: number;
+}
+
+export interface ApprovalsQuery {
+  readonly status?: ApprovalStatus | undefined;
+}
+
+export interface RevisionQuery {
+  readonly revision?: number | undefined;
+}
+
+/** What may be left out of a body has its default. */
+export type LaunchBody = Partial<LaunchRequest>;
+export type DecisionBody = Pick<DecisionRequest, 'decision' | 'subjectDigest'> &
+  Partial<DecisionRequest>;
+export type CancelBody = Partial<CancelRequest>;
+export type ControlBody = Partial<ControlRequest>;
+
+const reason = z.string().max(10_000);
+const stepId = z.string().max(63);
+const scalar = z.union([z.string().max(100_000), z.number(), z.boolean()]);
+
+/** Nothing to say: `{}`. */
+export const emptyRequest: z.ZodType<Readonly<Record<string, never>>> = z.strictObject({});
+
+export const planTextRequest: z.ZodType<PlanTextRequest> = z.strictObject({
+  /** The plan file, YAML. */
+  text: z.string(),
+  /** Its name, for messages. */
+  file: z.string().max(4096).default('plan.yaml'),
+});
+
+export const launchRequest: z.ZodType<LaunchRequest> = z.strictObject({
+  revision: z.int().min(1).optional(),
+  feature: z.string().max(200).nullable().default(null),
+  inputs: z.record(z.string().max(200), scalar).default({}),
+});
+
+export const decisionRequest: z.ZodType<DecisionRequest> = z.strictObject({
+  decision: z.enum(['approve', 'reject']),
+  reason: reason.default(''),
+  /** The digest that was shown. */
+  subjectDigest: z.string().max(200),
+  form: z.record(z.string().max(200), scalar).default({}),
+});
+
+export const cancelRequest: z.ZodType<CancelRequest> = z.strictObject({
+  reason: reason.min(1).default('canceled'),
+});
+
+export const controlRequest: z.ZodType<ControlRequest> = z.strictObject({
+  step: stepId.nullable().default(null),
+  reason: reason.nullable().default(null),
+});
+
+export const pageQuery: z.ZodType<PageQuery> = z.strictObject({
+  from: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(1000).default(200),
+});
+
+export const approvalsQuery: z.ZodType<ApprovalsQuery> = z.strictObject({
+  status: z.enum(['open', 'approved', 'rejected', 'expired', 'stale', 'withdrawn']).optional(),
+});
+
+export const revisionQuery: z.ZodType<RevisionQuery> = z.strictObject({
+  revision: z.coerce.number().int().min(1).optional(),
+});

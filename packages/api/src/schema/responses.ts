@@ -1,0 +1,174 @@
+/** What the API answers with. More fields may come beside these; none changes its meaning. */
+import { RUN_STATUSES, STEP_STATUSES } from '@ccdash/core';
+import { z } from 'zod';
+import {
+  actorSchema,
+  approvalRequirementSchema,
+  artifactRefSchema,
+  checkResultSchema,
+  checkpointSchema,
+  failureSchema,
+  outputSummarySchema,
+  policyVerdictSchema,
+  resumeTokenSchema,
+  usageSchema,
+} from './events.ts';
+import { jsonObjectSchema, jsonSchema } from './json.ts';
+
+const rule = z.object({ rule: z.string(), text: z.string() });
+const risk = z.enum(['low', 'medium', 'high', 'critical']);
+const time = z.string().describe('ISO 8601, UTC');
+
+const attempt = z.object({
+  number: z.int(),
+  status: z.enum([
+    'running',
+    'succeeded',
+    'failed',
+    'interrupted',
+    'never-started',
+    'canceled',
+    'superseded',
+  ]),
+  startedAt: time,
+  endedAt: time.nullable(),
+  exitCode: z.int().nullable(),
+  resumedFrom: z.int().nullable(),
+  sandbox: z.enum(['bubblewrap', 'none']),
+  usage: usageSchema.nullable(),
+  failure: failureSchema.nullable(),
+  output: outputSummarySchema.nullable(),
+  checks: z.array(checkResultSchema),
+  session: resumeTokenSchema.nullable(),
+  checkpoint: checkpointSchema.nullable(),
+  setAside: checkpointSchema.nullable(),
+  toolCalls: z.int(),
+});
+
+const step = z.object({
+  id: z.string(),
+  kind: z.enum(['command', 'agent', 'validation', 'approval']),
+  needs: z.array(z.string()),
+  status: z.enum(STEP_STATUSES),
+  reason: z.string().nullable(),
+  hint: z.string().nullable(),
+  risk: risk.nullable(),
+  verdict: z.enum(['allow', 'requires_approval', 'deny']).nullable(),
+  why: z.array(rule),
+  attempts: z.array(attempt),
+  outputs: jsonObjectSchema.nullable(),
+  artifacts: z.array(artifactRefSchema),
+});
+
+export const runResponse: z.ZodType = z.object({
+  id: z.string(),
+  plan: z.object({ id: z.string(), name: z.string(), revision: z.int(), digest: z.string() }),
+  feature: z.string().nullable(),
+  status: z.enum(RUN_STATUSES),
+  blocked: z.array(
+    z.object({ reason: z.string(), step: z.string(), approval: z.string().nullable() }),
+  ),
+  canceling: z.boolean(),
+  failure: failureSchema.nullable(),
+  inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  baseCommit: z.string(),
+  checkpoint: checkpointSchema.nullable(),
+  notCarried: z.array(z.string()),
+  requestedBy: actorSchema,
+  createdAt: time,
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+  usage: z.object({ tokens: z.int(), usd: z.number(), unknownCost: z.boolean() }),
+  steps: z.array(step),
+});
+
+export const approvalResponse: z.ZodType = z.object({
+  id: z.string(),
+  runId: z.string(),
+  stepId: z.string(),
+  kind: z.enum(['start', 'gate', 'tool']),
+  subjectDigest: z.string(),
+  subject: jsonObjectSchema,
+  why: z.array(rule),
+  requires: approvalRequirementSchema,
+  risk,
+  status: z.enum(['open', 'approved', 'rejected', 'expired', 'stale', 'withdrawn']),
+  detail: z.string().nullable(),
+  requestedAt: time,
+  expiresAtMs: z.int().nullable(),
+  decisions: z.array(
+    z.object({
+      approver: z.string(),
+      decision: z.enum(['approve', 'reject']),
+      reason: z.string(),
+      at: time,
+      roles: z.array(z.string()),
+      assurance: z.enum(['session', 'reauth', 'passkey']),
+      subjectDigest: z.string(),
+      selfApproved: z.boolean(),
+      form: jsonObjectSchema,
+    }),
+  ),
+});
+
+export const eventResponse: z.ZodType = z.object({
+  position: z.int(),
+  runId: z.string().nullable(),
+  sequence: z.int().nullable(),
+  at: time,
+  type: z.string(),
+  actor: actorSchema,
+  data: jsonSchema,
+});
+
+export const eventPage: z.ZodType = z.object({
+  events: z.array(eventResponse),
+  /** Where the next page begins; null at the end. */
+  next: z.int().nullable(),
+});
+
+export const problemInPlan: z.ZodType = z.object({
+  type: z.string(),
+  severity: z.enum(['error', 'warning']),
+  title: z.string(),
+  detail: z.string(),
+  hint: z.string(),
+  at: z.object({ file: z.string(), line: z.int(), column: z.int() }),
+});
+
+export const planCheckResponse: z.ZodType = z.object({
+  ok: z.boolean(),
+  problems: z.array(problemInPlan),
+});
+
+export const planResponse: z.ZodType = z.object({
+  id: z.string(),
+  revision: z.int(),
+  digest: z.string(),
+  plan: jsonObjectSchema,
+  source: z.string(),
+});
+
+export const dryRunResponse: z.ZodType = z.object({
+  steps: z.array(
+    z.object({
+      step: z.string(),
+      kind: z.string(),
+      needs: z.array(z.string()),
+      verdict: policyVerdictSchema,
+    }),
+  ),
+  approvalsNeeded: z.array(z.string()),
+  notCarried: z.array(z.string()),
+});
+
+export const auditReport: z.ZodType = z.object({
+  ok: z.boolean(),
+  size: z.int(),
+  root: z.string(),
+  problem: z.object({ position: z.int().nullable(), detail: z.string() }).nullable(),
+});
+
+export const loginResponse: z.ZodType = z.object({ url: z.string(), expiresAt: time });
+
+export const healthResponse: z.ZodType = z.object({ status: z.literal('ok') });
