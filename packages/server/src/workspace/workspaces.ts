@@ -1,0 +1,206 @@
+/** The workspaces of a project's runs, on the local disk with git. */
+import { existsSync } from 'node:fs';
+import { assertInvariant, ok } from '@ccdash/core';
+import type { Checkpoint, Failure, Result, Workspaces } from '@ccdash/core';
+import { bytesToText } from './byte-path.ts';
+import { carriedPaths, carryOverPaths } from './carry-over.ts';
+import {
+  createCheckpointRepository,
+  isUnkeepable,
+  unkeepableToFailure,
+} from './checkpoint-repository.ts';
+import type { CheckpointRepository } from './checkpoint-repository.ts';
+import { isFullCommitId } from './commit-id.ts';
+import { createGit } from './git.ts';
+import { inspectProject } from './inspect-project.ts';
+import { baseCheckpoint, makeWorkspace } from './make-workspace.ts';
+import { matchWorkspaceFiles, readWorkspaceFile } from './read-workspace.ts';
+import { restoreTree } from './restore-tree.ts';
+import { findRunFolder, runFolder } from './run-folder.ts';
+import type { RunFolder } from './run-folder.ts';
+import { refuse, systemErrorToFailure } from './workspace-failure.ts';
+
+export interface WorkspacesOptions {
+  /** Absolute. The workspaces lie in its folder `workspaces`, one folder for each run. */
+  readonly stateDir: string;
+  /** Absolute path of git; found in PATH when it is left out. */
+  readonly git?: string;
+  /** A file with more bytes cannot be part of a checkpoint; 50 MiB when it is left out. */
+  readonly maxFileBytes?: number;
+}
+
+const DEFAULT_MAX_FILE_BYTES = 50 * 1024 * 1024;
+/** `step/1`, `step/1-before`: what may stand in the name of a ref without a second thought. */
+const LABEL = /^[a-z0-9][a-z0-9-]*(?:\/[a-z0-9][a-z0-9-]*)*$/;
+
+/**
+ * One process at a time may use a state folder; within it, operations on one run wait for each other.
+ * Every answer that can be expected is a Failure; see the functions for theirs. `workspace_missing` when the folder
+ * of a run has gone, `program_missing` without git, `disk_full`, `workspace_io` when the disk refuses otherwise.
+ */
+export function createWorkspaces(options: WorkspacesOptions): Workspaces {
+  const { stateDir, maxFileBytes = DEFAULT_MAX_FILE_BYTES } = options;
+  const git = createGit(options.git ?? null);
+  const inTurn = createTurns();
+  const folderOf = (runId: string): RunFolder => runFolder(stateDir, runId);
+
+  /** Runs `work` on a run's workspace, alone, with errors of the disk as values. */
+  const withRun = <T>(
+    runId: string,
+    work: (repository: CheckpointRepository, folder: RunFolder) => Promise<Result<T, Failure>>,
+  ): Promise<Result<T, Failure>> =>
+    inTurn(runId, () =>
+      guarded(async () => {
+        const found = findRunFolder(folderOf(runId));
+        return found.ok ? work(createCheckpointRepository(git, found.value), found.value) : found;
+      }),
+    );
+
+  return {
+    inspect: (projectDir) => guarded(() => inspectProject(git, projectDir)),
+
+    create: (runId, source) =>
+      inTurn(runId, () =>
+        guarded(async () => {
+          const made = folderOf(runId);
+          const making = runFolder(stateDir, runId, `.making-${runId}`);
+          const found = existsSync(made.root) ? findRunFolder(made) : null;
+          if (found !== null && !found.ok) return found;
+          const checkpoint =
+            found === null
+              ? await makeWorkspace(git, source, making, made)
+              : await baseCheckpoint(git, made, source.baseCommit);
+          return checkpoint.ok ? ok({ checkpoint: checkpoint.value }) : checkpoint;
+        }),
+      ),
+
+    pathOf: (runId) => folderOf(runId).tree,
+    objectPathsOf: (runId) => [folderOf(runId).objects],
+
+    checkpoint: (runId, parent, label) => {
+      assertInvariant(LABEL.test(label), `not a label: ${JSON.stringify(label)}`);
+      return withRun(runId, async (repository, folder) => {
+        const known = checkIds(parent);
+        if (!known.ok) return known;
+        if (existsSync(folder.unfinishedFile)) {
+          const message = `Setting the workspace of run ${runId} back was cut off half way.`;
+          return refuse('restore_unfinished', message, 'Retry the step: that sets it back first.');
+        }
+        const carried = carriedPaths(folder);
+        const taken = await repository.snapshot(parent.commit, {
+          tracked: [],
+          carried,
+          maxFileBytes,
+          folderBits: 0o500,
+        });
+        if (!taken.ok) return taken;
+        if (isUnkeepable(taken.value)) return unkeepableToFailure(taken.value, maxFileBytes);
+        const { tree, scan } = taken.value;
+        if (tree === parent.tree) return ok(parent);
+        const skipped = scan.special.map(
+          (path) => `Not kept: ${JSON.stringify(bytesToText(path))}\n`,
+        );
+        const message = `${label}\n\n${skipped.join('')}`;
+        return repository.commit(tree, [parent.commit], message, `checkpoints/${label}`);
+      });
+    },
+
+    changes: async (runId, from, to) =>
+      guarded(async () => {
+        const known = checkIds(from, to);
+        if (!known.ok) return known;
+        if (from.tree === to.tree) return ok([]);
+        const found = findRunFolder(folderOf(runId));
+        if (!found.ok) return found;
+        const changed = await createCheckpointRepository(git, found.value).changes(
+          from.tree,
+          to.tree,
+        );
+        if (!changed.ok) return changed;
+        return ok(changed.value.map(({ path, change }) => ({ path: bytesToText(path), change })));
+      }),
+
+    diff: async (runId, from, to, maxBytes) =>
+      guarded(async () => {
+        const known = checkIds(from, to);
+        if (!known.ok) return known;
+        const found = findRunFolder(folderOf(runId));
+        if (!found.ok) return found;
+        const flags = ['-r', '-p', '--no-renames', '--no-ext-diff', '--no-textconv', '--no-color'];
+        const printed = await createCheckpointRepository(git, found.value).git(
+          ['diff-tree', ...flags, '--src-prefix=a/', '--dst-prefix=b/', from.tree, to.tree],
+          { cutAtBytes: maxBytes },
+        );
+        if (!printed.ok) return printed;
+        const { stdout, isCut } = printed.value;
+        return ok({ text: stdout.toString('utf8'), truncated: isCut });
+      }),
+
+    restore: (runId, target, keepAs) => {
+      assertInvariant(LABEL.test(keepAs), `not a label: ${JSON.stringify(keepAs)}`);
+      return withRun(runId, async (repository, folder) => {
+        const known = checkIds(target);
+        if (!known.ok) return known;
+        const carried = carriedPaths(folder);
+        return restoreTree(repository, folder, target, keepAs, { carried, maxFileBytes });
+      });
+    },
+
+    readFile: (runId, path, maxBytes) =>
+      guarded(async () => {
+        const found = findRunFolder(folderOf(runId));
+        return found.ok ? readWorkspaceFile(found.value.tree, path, maxBytes) : found;
+      }),
+
+    match: async (runId, globs) => {
+      const found = findRunFolder(folderOf(runId));
+      // Whoever reads what was matched, or makes a checkpoint, hears that the workspace is gone.
+      if (!found.ok) return [];
+      const carried = carriedPaths(found.value);
+      return matchWorkspaceFiles(found.value.tree, globs, {
+        tracked: [],
+        carried,
+        folderBits: 0o500,
+      });
+    },
+
+    carryOver: (runId, projectDir, paths) =>
+      withRun(runId, (_repository, folder) => carryOverPaths(folder, projectDir, paths)),
+  };
+}
+
+/** Errors: Failure `checkpoint_unknown` for what cannot be an id; git would take it for an option or a name. */
+function checkIds(...checkpoints: readonly Checkpoint[]): Result<void, Failure> {
+  for (const { commit, tree } of checkpoints) {
+    if (isFullCommitId(commit) && isFullCommitId(tree)) continue;
+    const message = `${JSON.stringify(commit)} is not a checkpoint.`;
+    return refuse('checkpoint_unknown', message, 'Name a checkpoint that the run recorded.');
+  }
+  return ok(undefined);
+}
+
+/** Turns what the disk refuses into a Failure; bugs stay thrown. */
+async function guarded<T>(work: () => Promise<Result<T, Failure>>): Promise<Result<T, Failure>> {
+  try {
+    return await work();
+  } catch (error) {
+    const failure = systemErrorToFailure(error);
+    if (failure === null) throw error;
+    return { ok: false, error: failure };
+  }
+}
+
+/** Lets work with the same key wait for what was asked for before it. */
+function createTurns(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const lastByKey = new Map<string, Promise<unknown>>();
+  return (key, work) => {
+    const before = lastByKey.get(key) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    lastByKey.set(key, mine);
+    const forget = (): void => {
+      if (lastByKey.get(key) === mine) lastByKey.delete(key);
+    };
+    mine.then(forget, forget);
+    return mine;
+  };
+}
