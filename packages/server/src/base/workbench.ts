@@ -1,0 +1,112 @@
+/** What the outside (HTTP, and through it every client) may ask of the engine. */
+import type {
+  Actor,
+  ApprovalView,
+  Failure,
+  JsonObject,
+  Plan,
+  PolicyVerdict,
+  Refusal,
+  Result,
+  RunView,
+  StoredEvent,
+  StoreUnavailable,
+} from '@ccdash/core';
+
+/** A person behind a request, as the credential told. */
+export interface Caller {
+  readonly actor: Actor;
+  readonly roles: readonly string[];
+  readonly assurance: 'session' | 'reauth' | 'passkey';
+}
+
+export interface SavedPlan {
+  readonly id: string;
+  readonly revision: number;
+  readonly digest: string;
+  readonly plan: Plan;
+  /** The file as it was saved. */
+  readonly source: string;
+}
+
+export interface LaunchRequest {
+  readonly planId: string;
+  readonly revision: number;
+  readonly feature: string | null;
+  readonly inputs: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** What would happen, step by step; nothing runs. */
+export interface DryRun {
+  readonly steps: readonly {
+    readonly step: string;
+    readonly kind: string;
+    readonly needs: readonly string[];
+    readonly verdict: PolicyVerdict;
+  }[];
+  readonly approvalsNeeded: readonly string[];
+  readonly notCarried: readonly string[];
+}
+
+/** Decisions, and control of a run, as a person gives them. */
+export type RunRequest =
+  | {
+      readonly type: 'decide';
+      readonly approvalId: string;
+      readonly decision: 'approve' | 'reject';
+      readonly reason: string;
+      /** What the person saw. */
+      readonly subjectDigest: string;
+      readonly form: JsonObject;
+    }
+  | { readonly type: 'cancel'; readonly reason: string }
+  | {
+      readonly type: 'resume' | 'retry';
+      readonly step: string | null;
+      readonly reason: string | null;
+    };
+
+export type WorkbenchRefusal =
+  | Refusal
+  | StoreUnavailable
+  | { readonly type: 'PlanNotFound'; readonly planId: string }
+  | { readonly type: 'PlanInvalid'; readonly detail: string }
+  | { readonly type: 'InputInvalid'; readonly detail: string }
+  | { readonly type: 'ProjectUnusable'; readonly failure: Failure }
+  | { readonly type: 'Quarantined'; readonly runId: string; readonly detail: string };
+
+export interface AuditReport {
+  readonly ok: boolean;
+  readonly size: number;
+  readonly root: string;
+  /** The first entry that does not hold, in words. */
+  readonly problem: { readonly position: number | null; readonly detail: string } | null;
+}
+
+export interface Workbench {
+  /** Saves a plan as a new revision of the plan of this name, or finds the same digest saved already. */
+  savePlan(plan: Plan, source: string, by: Caller): Promise<Result<SavedPlan, WorkbenchRefusal>>;
+  plan(planId: string, revision?: number): SavedPlan | null;
+  launch(request: LaunchRequest, by: Caller): Promise<Result<RunView, WorkbenchRefusal>>;
+  dryRun(plan: Plan, by: Caller): Promise<Result<DryRun, WorkbenchRefusal>>;
+  /** Newest first. */
+  runs(): readonly RunView[];
+  run(runId: string): RunView | null;
+  request(
+    runId: string,
+    request: RunRequest,
+    by: Caller,
+  ): Promise<Result<RunView, WorkbenchRefusal>>;
+  /** Every approval request of the project, newest first. */
+  approvals(): readonly ApprovalView[];
+  /** Events of a run, oldest first. */
+  runEvents(runId: string, fromSequence: number): readonly StoredEvent[];
+  /** Calls back with each event once it is durable. Returns how to stop. */
+  subscribe(listener: (event: StoredEvent) => void): () => void;
+  /** Path of the whole output of an attempt; null when there is no such attempt. */
+  outputPath(runId: string, step: string, attempt: number): string | null;
+  auditEvents(fromPosition: number, limit: number): readonly StoredEvent[];
+  auditVerify(): Promise<AuditReport>;
+  /** Lines of the export, to be written one a line. */
+  auditExport(): Iterable<string>;
+}
