@@ -1,0 +1,239 @@
+/**
+ * Checks over facts: what a step left, what the workspace holds. Each gives pass or fail with what it saw; a check that
+ * cannot be made fails with the reason. Patterns run in linear time (RE2): the files they look at are hostile.
+ */
+import { lastAttempt } from '@ccdash/core';
+import type {
+  Check,
+  CheckResult,
+  Checkpoint,
+  Json,
+  Result,
+  RunState,
+  Failure,
+  Workspaces,
+} from '@ccdash/core';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { RE2JS } from 're2js';
+import { findSecrets } from './find-secrets.ts';
+
+export interface CheckSources {
+  readonly workspaces: Pick<Workspaces, 'readFile' | 'changes' | 'diff'>;
+  readonly isAllowedPath: (globs: readonly string[], path: string) => boolean;
+}
+
+export interface ChecksContext {
+  readonly runId: string;
+  readonly state: RunState;
+  readonly base: Checkpoint;
+  readonly checkpoint: Checkpoint;
+}
+
+const LARGEST_FILE_BYTES = 16 * 1024 * 1024;
+const LARGEST_DIFF_BYTES = 64 * 1024 * 1024;
+
+/** One result a check, in their order. Never rejects for anything that a plan or a workspace can hold. */
+export async function runChecks(
+  sources: CheckSources,
+  checks: readonly Check[],
+  context: ChecksContext,
+): Promise<readonly CheckResult[]> {
+  const results: CheckResult[] = [];
+  for (const check of checks) results.push(await runCheck(sources, check, context));
+  return results;
+}
+
+async function runCheck(
+  sources: CheckSources,
+  check: Check,
+  context: ChecksContext,
+): Promise<CheckResult> {
+  switch (check.type) {
+    case 'exit':
+      return checkExit(check, context.state);
+    case 'paths':
+      return checkPaths(sources, check, context);
+    case 'file':
+      return checkFile(sources, check, context);
+    case 'schema':
+      return checkSchema(sources, check, context);
+    case 'number':
+      return checkNumber(sources, check, context);
+    case 'noSecrets':
+      return checkSecrets(sources, context);
+  }
+}
+
+function pass(check: string, evidence: string): CheckResult {
+  return { check, pass: true, evidence };
+}
+
+function fail(check: string, evidence: string): CheckResult {
+  return { check, pass: false, evidence };
+}
+
+type Of<T extends Check['type']> = Extract<Check, { type: T }>;
+
+function checkExit(check: Of<'exit'>, state: RunState): CheckResult {
+  const name = `exit code of ${check.step} is ${String(check.equals)}`;
+  const step = state.steps.get(check.step);
+  const last = step === undefined ? undefined : lastAttempt(step);
+  if (step === undefined || last === undefined || !['succeeded', 'failed'].includes(step.status)) {
+    return fail(name, 'not run');
+  }
+  const evidence = `exit code ${String(last.exitCode)} in attempt ${String(last.number)}`;
+  return last.exitCode === check.equals ? pass(name, evidence) : fail(name, evidence);
+}
+
+async function checkPaths(
+  { workspaces, isAllowedPath }: CheckSources,
+  check: Of<'paths'>,
+  { runId, base, checkpoint }: ChecksContext,
+): Promise<CheckResult> {
+  const name = `only ${check.only.join(', ')} changed`;
+  const changes = await workspaces.changes(runId, base, checkpoint);
+  if (!changes.ok) return fail(name, changes.error.message);
+  const outside = changes.value.filter(({ path }) => !isAllowedPath(check.only, path));
+  if (outside.length === 0) return pass(name, `${String(changes.value.length)} paths changed`);
+  const listed = outside.slice(0, 10).map(({ path }) => path);
+  const more = outside.length > 10 ? ` and ${String(outside.length - 10)} more` : '';
+  return fail(name, `also changed: ${listed.join(', ')}${more}`);
+}
+
+async function readText(
+  { workspaces }: CheckSources,
+  runId: string,
+  path: string,
+): Promise<Result<string, Failure>> {
+  const bytes = await workspaces.readFile(runId, path, LARGEST_FILE_BYTES);
+  return bytes.ok ? { ok: true, value: new TextDecoder().decode(bytes.value) } : bytes;
+}
+
+async function checkFile(
+  sources: CheckSources,
+  check: Of<'file'>,
+  { runId }: ChecksContext,
+): Promise<CheckResult> {
+  const { path, matches, exists } = check;
+  const name =
+    matches === null
+      ? `${path} ${exists ? 'exists' : 'does not exist'}`
+      : `${path} matches ${matches}`;
+  const text = await readText(sources, runId, path);
+  if (!text.ok) {
+    const isMissing = text.error.code === 'file_missing';
+    return isMissing && !exists ? pass(name, 'no such file') : fail(name, text.error.message);
+  }
+  if (!exists) return fail(name, 'it exists');
+  if (matches === null) return pass(name, `${String(text.value.length)} characters`);
+  return matchText(name, text.value, matches);
+}
+
+function matchText(name: string, text: string, pattern: string): CheckResult {
+  let matcher;
+  try {
+    matcher = RE2JS.compile(pattern, RE2JS.MULTILINE).matcher(text);
+  } catch (error) {
+    return fail(name, `not a pattern: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!matcher.find()) return fail(name, 'no match');
+  const line = text.slice(0, matcher.start()).split('\n').length;
+  return pass(name, `line ${String(line)}`);
+}
+
+async function readJson(
+  sources: CheckSources,
+  runId: string,
+  path: string,
+): Promise<Result<Json, string>> {
+  const text = await readText(sources, runId, path);
+  if (!text.ok) return { ok: false, error: text.error.message };
+  try {
+    return { ok: true, value: JSON.parse(text.value) as Json };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { ok: false, error: `${path} is not JSON: ${why}` };
+  }
+}
+
+async function checkSchema(
+  sources: CheckSources,
+  check: Of<'schema'>,
+  { runId, state }: ChecksContext,
+): Promise<CheckResult> {
+  const name = `output of ${check.output} fits ${check.schema}`;
+  const step = state.steps.get(check.output);
+  if (step?.status !== 'succeeded') return fail(name, 'not run');
+  const schema = await readJson(sources, runId, check.schema);
+  if (!schema.ok) return fail(name, schema.error);
+  const ajv = new Ajv2020({
+    allErrors: true,
+    strict: false,
+    validateFormats: false,
+    code: { regExp: linearRegExp },
+  });
+  let validate;
+  try {
+    validate = ajv.compile(schema.value as object | boolean);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return fail(name, `${check.schema} is not a JSON Schema: ${why}`);
+  }
+  if (validate(step.outputs)) return pass(name, 'it fits');
+  return fail(name, ajv.errorsText(validate.errors, { dataVar: check.output }));
+}
+
+/** Patterns of a schema from the workspace, in linear time as well. */
+const linearRegExp = Object.assign(
+  (pattern: string) => {
+    const compiled = RE2JS.compile(pattern);
+    return { test: (text: string): boolean => compiled.matcher(text).find() };
+  },
+  { code: 'linearRegExp' },
+);
+
+async function checkNumber(
+  sources: CheckSources,
+  check: Of<'number'>,
+  { runId }: ChecksContext,
+): Promise<CheckResult> {
+  const { file, at, min, max } = check;
+  const bounds = [
+    min === null ? [] : [`≥ ${String(min)}`],
+    max === null ? [] : [`≤ ${String(max)}`],
+  ];
+  const name = `${file} at ${at} is ${bounds.flat().join(' and ')}`;
+  const json = await readJson(sources, runId, file);
+  if (!json.ok) return fail(name, json.error);
+  const value = valueAt(json.value, at);
+  if (typeof value !== 'number') {
+    return fail(name, value === undefined ? `nothing at ${at}` : `not a number at ${at}`);
+  }
+  const holds = (min === null || value >= min) && (max === null || value <= max);
+  return holds ? pass(name, String(value)) : fail(name, String(value));
+}
+
+/** What a JSON pointer (RFC 6901) leads to. */
+function valueAt(json: Json, pointer: string): Json | undefined {
+  let value: Json | undefined = json;
+  for (const raw of pointer.split('/').slice(1)) {
+    const key = raw.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Readonly<Record<string, Json>>)[key];
+  }
+  return value;
+}
+
+async function checkSecrets(
+  { workspaces }: CheckSources,
+  { runId, base, checkpoint }: ChecksContext,
+): Promise<CheckResult> {
+  const name = 'no secrets in the diff';
+  const diff = await workspaces.diff(runId, base, checkpoint, LARGEST_DIFF_BYTES);
+  if (!diff.ok) return fail(name, diff.error.message);
+  if (diff.value.truncated) return fail(name, 'the diff is too large to be searched whole');
+  const found = findSecrets(diff.value.text);
+  if (found.length === 0) return pass(name, 'none found');
+  const listed = found.slice(0, 5).map((secret) => `${secret.kind} in ${secret.path}`);
+  return fail(name, listed.join('; '));
+}
