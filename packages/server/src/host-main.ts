@@ -1,0 +1,46 @@
+/** The host process: reads its errand on stdin, says `ready` on stdout, and ends when its work is done. */
+import { homedir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+import { runAgent } from './host/agent-work.ts';
+import { runCommand } from './host/command-work.ts';
+import { readErrand, runHostProcess } from './host/host-process.ts';
+import { createSandbox } from './sandbox/create-sandbox.ts';
+import { INTERNET } from './sandbox/egress-proxy.ts';
+
+/** Longer than any pause of a model that still works. */
+const IDLE_LIMIT_MS = 15 * 60_000;
+const GRACE_MS = 5_000;
+
+const errand = await readErrand(process.stdin);
+if (errand !== null) {
+  const sandbox = createSandbox({
+    path: process.env['PATH'] ?? '',
+    nodeProgram: process.execPath,
+    hiddenPaths: [homedir(), errand.stateDir],
+    insideProgram: insideProgram(),
+    reach: INTERNET,
+  });
+  await runHostProcess({
+    errand,
+    graceMs: GRACE_MS,
+    work: (context) => {
+      const { work } = context.spec;
+      if (work.kind === 'command') return runCommand(context, work, sandbox);
+      return runAgent(context, work, {
+        sandbox,
+        adapterOf: () => Promise.resolve(null),
+        createGateway: () => Promise.reject(new Error('no adapter asks for a gateway')),
+        idleLimitMs: IDLE_LIMIT_MS,
+      });
+    },
+    log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
+    onReady: () => process.stdout.write('ready\n'),
+  });
+}
+
+/** Beside the bundle, or among the sources. */
+function insideProgram(): string {
+  const bundled = import.meta.url.endsWith('.js');
+  return fileURLToPath(new URL(bundled ? 'inside.js' : 'sandbox/inside.ts', import.meta.url));
+}

@@ -1,0 +1,305 @@
+/**
+ * Runs an agent by its adapter: lends it the gate, the sandbox and the model gateway, holds its limits, and ends
+ * whatever it leaves behind.
+ *
+ * 1. The gate is closed before anything else when the work is to stop.
+ * 2. The agent's programs are started in the enclosure only; all of them are dead before the end is told.
+ * 3. Keys of the model's provider go to the gateway and nowhere else.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type {
+  AgentAdapter,
+  AgentFactBody,
+  AgentHandle,
+  AgentOutcome,
+  AgentWork,
+  AttemptOutcome,
+  Failure,
+  GateAnswer,
+  GateQuestion,
+  JsonObject,
+  Result,
+} from '@ccdash/core';
+import type { Enclosure, EnclosedProcess, Sandbox } from '../base/enclosure.ts';
+import type { WorkContext } from './attempt-work.ts';
+import { shortened } from './fact-size.ts';
+import { createPausableTimer } from './pausable-timer.ts';
+import { secretVariables } from './secret-variables.ts';
+import { startProcess } from './work-process.ts';
+
+/** The model as the agent's program reaches it. */
+export interface Gateway {
+  /** Lets no further call pass and breaks off those under way. Idempotent. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  /** Unix socket to listen on. */
+  readonly socketPath: string;
+  /** What every call must show. */
+  readonly token: string;
+  readonly work: AgentWork;
+  /** Keys of the provider, by name. */
+  readonly providerSecrets: Readonly<Record<string, string>>;
+  /** A call was refused because the attempt's tokens are used up. */
+  readonly onLimitReached: () => void;
+  /** Bytes have come from the model: a sign of life. */
+  readonly onActivity: () => void;
+}
+
+export type CreateGateway = (options: GatewayOptions) => Promise<Result<Gateway, Failure>>;
+
+export interface AgentWorkDeps {
+  readonly sandbox: Sandbox;
+  readonly adapterOf: (id: string) => Promise<AgentAdapter<ChildProcess> | null>;
+  readonly createGateway: CreateGateway;
+  /** Without a fact, a byte from the model, a tool at work or a gate that waits, the agent counts as stalled. */
+  readonly idleLimitMs: number;
+}
+
+/** People cannot judge what is longer; such a call is refused. */
+const LONGEST_GATE_INPUT = 1024 * 1024;
+
+export async function runAgent(
+  context: WorkContext,
+  work: AgentWork,
+  deps: AgentWorkDeps,
+): Promise<AttemptOutcome> {
+  const adapter = await deps.adapterOf(work.adapter);
+  if (adapter === null) {
+    const message = `the agent ${work.adapter} is not part of this installation`;
+    return failed({ code: 'adapter_unavailable', message, hint: 'ccdash adapters lists them' });
+  }
+  mkdirSync(work.stateDir, { recursive: true, mode: 0o700 });
+  const watch = createWatch(context, deps.idleLimitMs);
+  const socketPath = join(context.runtimeDir, 'model');
+  const gateway = await deps.createGateway({
+    socketPath,
+    token: context.modelToken,
+    work,
+    providerSecrets: providerSecrets(context),
+    onLimitReached: () => watch.limitReached(),
+    onActivity: () => watch.activity(),
+  });
+  if (!gateway.ok) return failed(gateway.error);
+  try {
+    const enclosed = await deps.sandbox.enclose({
+      spec: context.spec.sandbox,
+      workspace: context.spec.workspace,
+      writePaths: [work.stateDir],
+      runtimeDir: context.runtimeDir,
+      gatewaySocket: socketPath,
+    });
+    if (!enclosed.ok) return failed(enclosed.error);
+    try {
+      const outcome = await runEnclosed(
+        context,
+        work,
+        adapter,
+        enclosed.value,
+        watch,
+        gateway.value,
+      );
+      return toOutcome(outcome, watch.isLimitReached());
+    } finally {
+      await enclosed.value.close();
+    }
+  } finally {
+    watch.close();
+    await gateway.value.close();
+  }
+}
+
+async function runEnclosed(
+  context: WorkContext,
+  work: AgentWork,
+  adapter: AgentAdapter<ChildProcess>,
+  enclosure: Enclosure,
+  watch: Watch,
+  gateway: Gateway,
+): Promise<AgentOutcome> {
+  const { spec, stopping } = context;
+  const processes = new Set<EnclosedProcess>();
+  const killAll = (): void => {
+    for (const process of processes) process.signal('SIGKILL');
+  };
+
+  function spawn(
+    command: string,
+    args: readonly string[],
+    options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+  ): ChildProcess {
+    const process = enclosure.spawn([command, ...args], {
+      ...options,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    processes.add(process);
+    void process.ended.then(() => processes.delete(process));
+    // The child that Node knows is the launcher; who signals it means the program inside.
+    process.child.kill = (signal) => {
+      process.signal(signal === 'SIGKILL' || signal === 9 ? 'SIGKILL' : 'SIGTERM');
+      return true;
+    };
+    if (stopping.aborted) {
+      process.signal('SIGKILL');
+    } else {
+      startProcess(process, context).catch((error: unknown) => {
+        context.emit({ type: 'notice', level: 'error', text: String(error) }, false);
+        process.signal('SIGKILL');
+      });
+    }
+    return process.child;
+  }
+
+  async function gate(question: GateQuestion): Promise<GateAnswer> {
+    const { length } = JSON.stringify(question.input);
+    if (length > LONGEST_GATE_INPUT) {
+      const reason = `the input of ${question.name} has ${length} characters, more than anybody can judge: do it in smaller pieces`;
+      return { decision: 'deny', reason };
+    }
+    watch.enter();
+    try {
+      return await context.gate(question);
+    } finally {
+      watch.leave();
+    }
+  }
+
+  const killTimers: NodeJS.Timeout[] = [];
+  const stop = (): void => {
+    gateway.cut();
+    // The adapter interrupts first, and kills within the same grace if it must.
+    killTimers.push(setTimeout(killAll, 2 * context.graceMs));
+    void handle.cancel('the work is being stopped');
+  };
+  let handle: AgentHandle;
+  try {
+    handle = adapter.start({
+      work,
+      workspace: spec.workspace,
+      stateDir: work.stateDir,
+      env: { ...enclosure.env, ...spec.env, ...secretVariables(context) },
+      gateway: { baseUrl: enclosure.gatewayUrl ?? '', token: context.modelToken },
+      emit: (fact) => {
+        watch.saw(fact);
+        context.emit(shortened(fact), fact.type === 'session');
+      },
+      gate,
+      spawn,
+    });
+    if (stopping.aborted) stop();
+    else stopping.addEventListener('abort', stop, { once: true });
+    return await handle.done;
+  } finally {
+    stopping.removeEventListener('abort', stop);
+    for (const timer of killTimers) clearTimeout(timer);
+    killAll();
+    await Promise.all([...processes].map((process) => process.ended));
+  }
+}
+
+interface Watch {
+  /** Something that takes its time begins and ends: meanwhile silence means nothing. */
+  enter(): void;
+  leave(): void;
+  saw(fact: AgentFactBody): void;
+  activity(): void;
+  limitReached(): void;
+  isLimitReached(): boolean;
+  close(): void;
+}
+
+function createWatch(context: WorkContext, idleLimitMs: number): Watch {
+  const timer = createPausableTimer(idleLimitMs, () => context.stop({ type: 'stalled' }));
+  const openTools = new Set<string>();
+  let entered = 0;
+  let limit = false;
+  const look = (): void => {
+    timer.reset();
+    if (entered > 0 || openTools.size > 0) timer.pause();
+    else timer.resume();
+  };
+  return {
+    enter: () => {
+      entered += 1;
+      look();
+    },
+    leave: () => {
+      entered -= 1;
+      look();
+    },
+    saw: (fact) => {
+      if (fact.type === 'tool-started') openTools.add(fact.callId);
+      else if (fact.type === 'tool-ended') openTools.delete(fact.callId);
+      look();
+    },
+    activity: look,
+    limitReached: () => {
+      limit = true;
+    },
+    isLimitReached: () => limit,
+    close: () => timer.clear(),
+  };
+}
+
+function toOutcome(outcome: AgentOutcome, limitReached: boolean): AttemptOutcome {
+  const { usage, text, structured, failure, retryable } = outcome;
+  const common = { exitCode: null, signal: null, output: null, outputs: {}, usage };
+  const fail = (fallback: Failure, again: boolean): AttemptOutcome => ({
+    ...common,
+    status: 'failed',
+    failure: failure ?? fallback,
+    retryable: again,
+  });
+  // The model was refused a call: whatever the program makes of that, it has not finished.
+  const status = limitReached ? 'limit-reached' : outcome.status;
+  switch (status) {
+    case 'succeeded': {
+      const outputs: JsonObject = structured ?? { text };
+      return { ...common, outputs: shortened(outputs), status: 'succeeded' };
+    }
+    case 'limit-reached':
+      return fail(
+        {
+          code: 'limit_reached',
+          message: 'the agent has used up its budget before it had finished',
+          hint: 'raise the budget of the step in the plan, then resume it',
+        },
+        false,
+      );
+    case 'invalid-output':
+      return fail(
+        {
+          code: 'invalid_output',
+          message: 'the answer of the agent does not match its schema',
+          hint: 'retry the step, or loosen output.schema',
+        },
+        retryable,
+      );
+    case 'failed':
+    case 'stopped':
+      return fail(
+        {
+          code: 'agent_error',
+          message: 'the agent ended without finishing',
+          hint: 'look at its last messages, then resume or retry the step',
+        },
+        retryable,
+      );
+  }
+}
+
+function providerSecrets({ spec, secretByName }: WorkContext): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(secretByName).filter(([name]) => !spec.secretNames.includes(name)),
+  );
+}
+
+function failed(failure: Failure): AttemptOutcome {
+  const nothing = { exitCode: null, signal: null, output: null, outputs: {}, usage: null };
+  return { ...nothing, status: 'failed', failure, retryable: false };
+}
