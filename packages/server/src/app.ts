@@ -1,0 +1,345 @@
+/** Puts the server together: the only file, beside host-main.ts, that knows every folder. */
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { decodeRunEvent } from '@ccdash/api';
+import { parsePlan } from '@ccdash/api/plan';
+import { err, ok } from '@ccdash/core';
+import type { Actor, Failure, JsonObject, Result, RunEvent, StoredEvent } from '@ccdash/core';
+import { createAdapters } from './agents/registry.ts';
+import { createArtifactStore } from './artifacts/artifact-store.ts';
+import { readAsset } from './base/assets.ts';
+import { jsonDigest } from './base/json-digest.ts';
+import { isPathNamed } from './base/path-globs.ts';
+import { projectStateDir } from './base/project-state.ts';
+import { createRandomIds } from './base/random-ids.ts';
+import { createSystemClock } from './base/system-clock.ts';
+import type { Workbench } from './base/workbench.ts';
+import { assembleEngine } from './engine/assemble-engine.ts';
+import { createWorkbench } from './engine/create-workbench.ts';
+import type { CrashPoint, EngineDeps } from './engine/deps.ts';
+import { createAttemptHosts } from './host/attempt-hosts.ts';
+import { openHttpServer } from './http/open-http-server.ts';
+import { evaluateCondition } from './plans/conditions.ts';
+import { loadPlan } from './plans/load-plan.ts';
+import { renderTemplate } from './plans/templates.ts';
+import { loadProjectPolicy } from './policy/project-policy.ts';
+import { initProject } from './project-config/init-project.ts';
+import { loadProjectConfig } from './project-config/load-project-config.ts';
+import { probeBubblewrap } from './sandbox/create-sandbox.ts';
+import { profileEnv } from './sandbox/profile-env.ts';
+import { acquireStateLock } from './store/lock.ts';
+import type { StateLocked } from './store/lock.ts';
+import type { OpenRefusal } from './store/open-refusal.ts';
+import { openSqliteEventStore } from './store/sqlite-event-store.ts';
+import type { SqliteEventStore } from './store/sqlite-event-store.ts';
+import { formatFinding, verifyLog, verifyStore } from './store/verify-log.ts';
+import { runChecks } from './validation/run-checks.ts';
+import { createWorkspaces } from './workspace/workspaces.ts';
+
+export { initProject, loadPlan, verifyLog, formatFinding };
+
+const HEARTBEAT_MS = 60_000;
+const ENGINE: Actor = { kind: 'engine', id: 'local' };
+
+export interface WorkbenchOptions {
+  readonly projectDir: string;
+  /** This project's own folder below the state home. */
+  readonly stateDir: string;
+  /** Told when a test may kill the process. */
+  readonly crashPoint?: (point: CrashPoint, runId: string) => void;
+  /** A notice for people: a bug that was contained, a file that is not in force. */
+  readonly say?: (line: string) => void;
+}
+
+export interface OpenWorkbench {
+  readonly workbench: Workbench;
+  /** Lets go of the state folder; hosts go on. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly projectDir: string;
+  readonly stateHome: string;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly say?: (line: string) => void;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  readonly loginUrl: string;
+  readonly token: string;
+  close(): Promise<void>;
+  readonly closed: Promise<void>;
+}
+
+/** Opens the log of a state folder that no engine holds: to export or verify it. */
+export function openLog(stateDir: string): Result<SqliteEventStore, OpenRefusal> {
+  return openSqliteEventStore({
+    path: join(stateDir, 'log.db'),
+    keyDir: join(stateDir, 'keys'),
+    origin: originOf(stateDir),
+  });
+}
+
+/** Names the log in its heads; the same for ever, wherever the folder is moved within one state home. */
+function originOf(stateDir: string): string {
+  return `ccdash/${stateDir.split('/').at(-1) ?? 'log'}`;
+}
+
+/**
+ * Opens a project's log, takes up its unfinished runs, and takes new work.
+ * Errors: Failure `state_locked` when another engine owns the folder; what the log, the policy or the config refuse.
+ */
+export async function openWorkbench(
+  options: WorkbenchOptions,
+): Promise<Result<OpenWorkbench, Failure>> {
+  const { projectDir, stateDir } = options;
+  const say = options.say ?? (() => undefined);
+  const lock = acquireStateLock(stateDir);
+  if (!lock.ok) return err(lockFailure(lock.error));
+  const opened = openLog(stateDir);
+  if (!opened.ok) {
+    lock.value.release();
+    return err(logFailure(opened.error));
+  }
+  const store = opened.value;
+  const give = (failure: Failure): Result<never, Failure> => {
+    store.close();
+    lock.value.release();
+    return err(failure);
+  };
+  const trusted = trustedDigests(store);
+  const policy = loadProjectPolicy(projectDir, trusted.policy);
+  if (!policy.ok) return give(policy.error);
+  if (trusted.policy !== null && policy.value.source === 'shipped') {
+    // The shipped rules may be looser than those the owner trusted: changed files must not loosen anything.
+    return give({
+      code: 'policy_changed',
+      message: `the policy that was trusted for this project is no longer there. ${policy.value.notice ?? ''}`,
+      hint: 'restore .ccdash/policy as it was',
+    });
+  }
+  const config = loadProjectConfig(projectDir, trusted.config);
+  if (!config.ok) return give(config.error);
+  for (const { notice } of [policy.value, config.value]) if (notice !== null) say(notice);
+
+  const epoch = nextEpoch(store);
+  const begun = await store.append({
+    runId: null,
+    expectedSequence: null,
+    events: [
+      { type: 'EngineStarted', at: new Date().toISOString(), actor: ENGINE, data: { epoch } },
+    ],
+  });
+  if (!begun.ok) return give(storeFailure(JSON.stringify(begun.error)));
+
+  const hosts = createAttemptHosts({
+    stateDir,
+    host: hostCommand(),
+    epoch,
+    poolIdleLimitMs: config.value.config.orphanLimitMs,
+    probeSandbox: once(() => probeBubblewrap(process.env['PATH'] ?? '')),
+    onDisplaced: ({ runId, step }) => {
+      say(`a later engine has taken over ${runId} ${step}; this one should not be running`);
+    },
+  });
+  const workspaces = createWorkspaces({ stateDir });
+  const artifacts = createArtifactStore(join(stateDir, 'artifacts'));
+  const scriptFile = process.env['CCDASH_SCRIPTED_MODEL'];
+  const deps: EngineDeps = {
+    store,
+    decodeRunEvent: decodeStored,
+    workspaces,
+    hosts,
+    adapters: createAdapters(),
+    policy: policy.value.policy,
+    clock: createSystemClock(),
+    ids: createRandomIds(),
+    projectDir,
+    agentStateDir: (runId, step) => join(stateDir, 'agents', runId, step),
+    upstream: scriptFile === undefined ? { kind: 'service' } : { kind: 'scripted', scriptFile },
+    secret: (name) => process.env[name],
+    providerSecrets,
+    profileEnv: (profile) => profileEnv(profile, process.env),
+    readPaths: config.value.config.sandbox.read,
+    orphanLimitMs: config.value.config.orphanLimitMs,
+    epoch,
+    evaluateCondition,
+    renderTemplate: (text, { inputs, steps, context }) => {
+      const outputs: Record<string, JsonObject> = {};
+      for (const [step, state] of Object.entries(steps)) outputs[step] = state.outputs;
+      const rendered = renderTemplate(text, { context, inputs, outputs });
+      return rendered.ok ? ok(rendered.value.text) : rendered;
+    },
+    runChecks: (checks, context) =>
+      runChecks({ workspaces, isAllowedPath: isPathNamed }, checks, context),
+    keepArtifact: (name, bytes) => artifacts.keep(name, bytes),
+    digest: jsonDigest,
+    isAllowedPath: isPathNamed,
+    reportBug: (runId, error) => {
+      say(
+        `run ${runId} is set aside: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
+    },
+    ...(options.crashPoint === undefined ? {} : { crashPoint: options.crashPoint }),
+  };
+  const engine = assembleEngine(deps);
+  const workbench = createWorkbench(deps, engine, {
+    verify: async () => {
+      const verified = await verifyStore(store);
+      if (verified.ok) {
+        const { size, root } = verified.value;
+        return { ok: true, size, root, problem: null };
+      }
+      const { error } = verified;
+      const problem =
+        error.type === 'LogInvalid'
+          ? { position: error.finding.position, detail: formatFinding(error.finding) }
+          : { position: null, detail: error.detail };
+      return { ok: false, size: store.size(), root: '', problem };
+    },
+    export: () => {
+      const lines = store.exportLog();
+      if (!lines.ok) throw new Error(lines.error.detail);
+      return lines.value;
+    },
+  });
+  engine.open();
+  const heartbeat = setInterval(() => {
+    const signed = store.heartbeat();
+    if (!signed.ok) say(`the log's head could not be signed: ${signed.error.detail}`);
+  }, HEARTBEAT_MS);
+  heartbeat.unref();
+
+  let closing: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    clearInterval(heartbeat);
+    await engine.close();
+    hosts.close();
+    store.close();
+    lock.value.release();
+  };
+  return ok({ workbench, close: () => (closing ??= close()) });
+}
+
+/** The workbench with its HTTP API on loopback. `close` is idempotent; `closed` resolves after it. */
+export async function startServer(options: ServerOptions): Promise<Result<RunningServer, Failure>> {
+  const { projectDir, stateHome, host, port } = options;
+  const say = options.say ?? (() => undefined);
+  const stateDir = projectStateDir(stateHome, projectDir);
+  const opened = await openWorkbench({ projectDir, stateDir, say });
+  if (!opened.ok) return opened;
+  const { workbench, close } = opened.value;
+  let settle = (): void => undefined;
+  const closed = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const http = await openHttpServer({
+    workbench,
+    stateDir,
+    host,
+    port,
+    clock: createSystemClock(),
+    readPlan: (text, file) => parsePlan(text, { file }),
+    page: readAsset('web/index.html'),
+    isReady: () => true,
+    requestShutdown: () => {
+      void closeAll();
+    },
+    reportBug: (error) => {
+      say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    },
+  });
+  if (!http.ok) {
+    await close();
+    return http;
+  }
+  let closing: Promise<void> | null = null;
+  const closeAll = (): Promise<void> => {
+    closing ??= http.value.close().then(close).then(settle);
+    return closing;
+  };
+  const { url, loginUrl, token } = http.value;
+  return ok({ url, loginUrl, token, close: closeAll, closed });
+}
+
+function decodeStored(event: StoredEvent): Result<RunEvent, Failure> {
+  const decoded = decodeRunEvent(event);
+  if (decoded.ok) return decoded;
+  const { detail, hint } = decoded.error;
+  const message = `event ${String(event.position)} of the log: ${detail}`;
+  return err({ code: 'unreadable_event', message, hint });
+}
+
+/** Digests that the owner has accepted for what comes with the repository; the newest word counts. */
+function trustedDigests(store: SqliteEventStore): {
+  readonly policy: string | null;
+  readonly config: string | null;
+} {
+  let trusted: { readonly policy: string | null; readonly config: string | null } = {
+    policy: null,
+    config: null,
+  };
+  for (const event of store.readGlobal()) {
+    if (event.type === 'ProjectTrusted') trusted = event.data as unknown as typeof trusted;
+  }
+  return trusted;
+}
+
+function nextEpoch(store: SqliteEventStore): number {
+  let epoch = 1;
+  for (const { type } of store.readGlobal()) if (type === 'EngineStarted') epoch += 1;
+  return epoch;
+}
+
+/** The bundle beside this file, or the sources. Hosts get no variable but those that make programs findable. */
+function hostCommand(): { command: readonly [string, ...string[]]; env: Record<string, string> } {
+  const bundled = fileURLToPath(new URL('host.js', import.meta.url));
+  const source = fileURLToPath(new URL('host-main.ts', import.meta.url));
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  const program = existsSync(source)
+    ? ['--conditions=ccdash-source', ...flags, source]
+    : [...flags, bundled];
+  return {
+    command: [process.execPath, ...program],
+    env: { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', HOME: homedir() },
+  };
+}
+
+/** Keys of the model services, as the server's environment has them; they reach the gateway alone. */
+function providerSecrets(): Readonly<Record<string, string>> {
+  const key = process.env['ANTHROPIC_API_KEY'];
+  return key === undefined ? {} : { ANTHROPIC_API_KEY: key };
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | null = null;
+  return () => (result ??= work());
+}
+
+function lockFailure(
+  refusal: StateLocked | { readonly type: 'StoreUnavailable'; readonly detail: string },
+): Failure {
+  if (refusal.type === 'StoreUnavailable') return storeFailure(refusal.detail);
+  const who = refusal.pid === null ? '' : ` (process ${String(refusal.pid)})`;
+  const message = `another engine${who} owns ${refusal.dir}`;
+  return { code: 'state_locked', message, hint: refusal.hint };
+}
+
+function logFailure(refusal: OpenRefusal): Failure {
+  if (refusal.type === 'StoreUnavailable') return storeFailure(refusal.detail);
+  const message = `${refusal.path}: ${refusal.detail}`;
+  return { code: refusal.type, message, hint: refusal.hint };
+}
+
+function storeFailure(detail: string): Failure {
+  return {
+    code: 'store_unavailable',
+    message: `the log cannot be written: ${detail}`,
+    hint: 'make room on the disk or mend it, then try again; nothing is lost',
+  };
+}

@@ -1,0 +1,182 @@
+/** The engine as the outside may use it. */
+import { approvalToView, err, ok, planStep, runToView } from '@ccdash/core';
+import type { InputSpec, Plan, Result, RunCommand, RunState, RunView } from '@ccdash/core';
+import type {
+  AuditReport,
+  Caller,
+  DryRun,
+  LaunchRequest,
+  RunRequest,
+  SavedPlan,
+  Workbench,
+  WorkbenchRefusal,
+} from '../base/workbench.ts';
+import type { EngineDeps } from './deps.ts';
+import type { Engine } from './engine.ts';
+import { startPolicyFacts } from './facts.ts';
+import { createSavedPlans } from './saved-plans.ts';
+
+/** Reads and checks of the log that the workbench passes through. */
+export interface Audit {
+  verify(): Promise<AuditReport>;
+  export(): Iterable<string>;
+}
+
+export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit): Workbench {
+  const { store, hosts } = deps;
+  const plans = createSavedPlans(deps, engine);
+
+  async function launch(
+    request: LaunchRequest,
+    by: Caller,
+  ): Promise<Result<RunView, WorkbenchRefusal>> {
+    const saved = plans.find(request.planId, request.revision);
+    if (saved === null) return err({ type: 'PlanNotFound', planId: request.planId });
+    const inputs = resolveInputs(saved.plan.inputs, request.inputs);
+    if (!inputs.ok) return err({ type: 'InputInvalid', detail: inputs.error });
+    const inspected = await deps.workspaces.inspect(deps.projectDir);
+    if (!inspected.ok) return err({ type: 'ProjectUnusable', failure: inspected.error });
+    const command: RunCommand = {
+      type: 'CreateRun',
+      created: {
+        planId: saved.id,
+        revision: saved.revision,
+        digest: saved.digest,
+        plan: saved.plan,
+        feature: request.feature ?? saved.plan.feature,
+        inputs: inputs.value,
+        baseCommit: inspected.value.baseCommit,
+        policyDigest: deps.policy.digest,
+        requesterRoles: by.roles,
+      },
+    };
+    return toView(await engine.command(deps.ids.next('run'), command, by.actor));
+  }
+
+  async function dryRun(plan: Plan, by: Caller): Promise<Result<DryRun, WorkbenchRefusal>> {
+    const inspected = await deps.workspaces.inspect(deps.projectDir);
+    if (!inspected.ok) return err({ type: 'ProjectUnusable', failure: inspected.error });
+    const { available } = await hosts.sandbox();
+    const steps = plan.steps.map((step) => ({
+      step: step.id,
+      kind: step.kind,
+      needs: step.needs,
+      verdict: deps.policy.evaluate(startPolicyFacts(plan, step, by.actor.id, available)),
+    }));
+    const asks = steps.filter(
+      ({ step, verdict }) =>
+        verdict.verdict === 'requires_approval' || planStep(plan, step).kind === 'approval',
+    );
+    return ok({
+      steps,
+      approvalsNeeded: asks.map(({ step }) => step),
+      notCarried: inspected.value.notCarried,
+    });
+  }
+
+  async function request(
+    runId: string,
+    asked: RunRequest,
+    by: Caller,
+  ): Promise<Result<RunView, WorkbenchRefusal>> {
+    return toView(await engine.command(runId, toCommand(asked, by), by.actor));
+  }
+
+  function stateOf(runId: string): RunState | null {
+    return engine.state(runId);
+  }
+
+  return {
+    savePlan: (plan, source, by): Promise<Result<SavedPlan, WorkbenchRefusal>> =>
+      plans.save(plan, source, by.actor),
+    plan: (planId, revision) => plans.find(planId, revision),
+    launch,
+    dryRun,
+    runs: () => statesNewestFirst().map(runToView),
+    run: (runId) => {
+      const state = stateOf(runId);
+      return state === null ? null : runToView(state);
+    },
+    request,
+    approvals: () =>
+      statesNewestFirst().flatMap((state) =>
+        [...state.approvals.values()]
+          .map((approval) => approvalToView(state.runId, approval))
+          .reverse(),
+      ),
+    runEvents: (runId, fromSequence) => [...store.readRun(runId, fromSequence)],
+    subscribe: (listener) => engine.subscribe(listener),
+    outputPath: (runId, step, attempt) => {
+      const known = stateOf(runId)?.steps.get(step)?.attempts[attempt - 1] !== undefined;
+      return known ? hosts.outputPathOf({ runId, step, attempt }) : null;
+    },
+    auditEvents: (fromPosition, limit) => store.readAll(fromPosition, limit),
+    auditVerify: () => audit.verify(),
+    auditExport: () => audit.export(),
+  };
+
+  function statesNewestFirst(): readonly RunState[] {
+    const states = store.runIds().map((runId) => stateOf(runId));
+    return states.filter((state) => state !== null).reverse();
+  }
+}
+
+function toView(result: Result<RunState, WorkbenchRefusal>): Result<RunView, WorkbenchRefusal> {
+  return result.ok ? ok(runToView(result.value)) : result;
+}
+
+function toCommand(asked: RunRequest, by: Caller): RunCommand {
+  switch (asked.type) {
+    case 'decide': {
+      const { approvalId, decision, reason, subjectDigest, form } = asked;
+      const who = { roles: by.roles, assurance: by.assurance };
+      return { type: 'DecideApproval', approvalId, decision, reason, subjectDigest, form, ...who };
+    }
+    case 'cancel':
+      return { type: 'CancelRun', reason: asked.reason };
+    case 'resume':
+      return { type: 'ResumeRun', step: asked.step, reason: asked.reason };
+    case 'retry':
+      return { type: 'RetryRun', step: asked.step, reason: asked.reason };
+  }
+}
+
+type Inputs = LaunchRequest['inputs'];
+
+/** Defaults filled in and types checked; the error says which input and what it should be. */
+function resolveInputs(
+  specs: Readonly<Record<string, InputSpec>>,
+  given: Inputs,
+): Result<Inputs, string> {
+  const unknown = Object.keys(given).find((name) => specs[name] === undefined);
+  if (unknown !== undefined) {
+    const known = Object.keys(specs).join(', ');
+    return err(`the plan has no input ${unknown}${known === '' ? '' : `; it has: ${known}`}`);
+  }
+  const resolved: Record<string, string | number | boolean> = {};
+  for (const [name, spec] of Object.entries(specs)) {
+    const value = given[name] ?? spec.default;
+    if (value === null) {
+      if (spec.required) return err(`the input ${name} (${spec.type}) is required`);
+      continue;
+    }
+    const typed = toType(value, spec.type);
+    if (typed === null)
+      return err(`the input ${name} must be a ${spec.type}, not ${String(value)}`);
+    resolved[name] = typed;
+  }
+  return ok(resolved);
+}
+
+/** A command line gives every value as text. */
+function toType(
+  value: string | number | boolean,
+  type: InputSpec['type'],
+): string | number | boolean | null {
+  if (typeof value === type) return value;
+  if (type === 'string') return String(value);
+  if (typeof value !== 'string') return null;
+  if (type === 'boolean') return value === 'true' ? true : value === 'false' ? false : null;
+  const number = Number(value);
+  return value.trim() === '' || !Number.isFinite(number) ? null : number;
+}

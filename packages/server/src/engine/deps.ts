@@ -1,0 +1,102 @@
+/** What the engine needs of the world; app.ts supplies it. */
+import type {
+  AdapterProbe,
+  ArtifactRef,
+  AttemptHosts,
+  Check,
+  CheckResult,
+  Checkpoint,
+  Clock,
+  EventStore,
+  Failure,
+  Ids,
+  Json,
+  JsonObject,
+  PlanContext,
+  Policy,
+  ResumeToken,
+  Result,
+  RunEvent,
+  RunState,
+  StepStatus,
+  StoredEvent,
+  Workspaces,
+} from '@ccdash/core';
+
+/** Values that conditions, prompts and environments may read. */
+export interface ExpressionFacts {
+  readonly inputs: Readonly<Record<string, string | number | boolean>>;
+  readonly steps: Readonly<
+    Record<string, { readonly status: StepStatus; readonly outputs: JsonObject }>
+  >;
+  readonly context: PlanContext;
+}
+
+export interface Adapters {
+  /** Null when no adapter has this id. */
+  probe(adapter: string): Promise<AdapterProbe | null>;
+  canResume(token: ResumeToken, stateDir: string): Promise<Result<void, Failure>>;
+  /** Absolute paths of the SDK's program that its sandbox must see. */
+  requiredPaths(adapter: string): Promise<readonly string[]>;
+}
+
+export interface CheckContext {
+  readonly runId: string;
+  readonly state: RunState;
+  /** Where the run began, and what the checks look at. */
+  readonly base: Checkpoint;
+  readonly checkpoint: Checkpoint;
+}
+
+/** Numbered moments at which a crash must lose nothing; tests kill the process there. */
+export type CrashPoint =
+  | 'append-before'
+  | 'append-after'
+  | 'workspace-made'
+  | 'attempt-restored'
+  | 'attempt-launched'
+  | 'facts-recorded'
+  | 'end-checkpointed'
+  | 'attempt-released'
+  | 'validation-checked';
+
+export interface EngineDeps {
+  readonly store: EventStore;
+  readonly decodeRunEvent: (event: StoredEvent) => Result<RunEvent, Failure>;
+  readonly workspaces: Workspaces;
+  readonly hosts: AttemptHosts;
+  readonly adapters: Adapters;
+  readonly policy: Policy;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly projectDir: string;
+  /** Where agents keep their own state: one folder a step, so that a session outlives its attempt. */
+  readonly agentStateDir: (runId: string, step: string) => string;
+  /** Model that agents talk to. */
+  readonly upstream:
+    { readonly kind: 'service' } | { readonly kind: 'scripted'; readonly scriptFile: string };
+  readonly secret: (name: string) => string | undefined;
+  /** Key of the real service, for the gateway alone. */
+  readonly providerSecrets: () => Readonly<Record<string, string>>;
+  readonly profileEnv: (profile: string) => Result<Readonly<Record<string, string>>, Failure>;
+  readonly readPaths: readonly string[];
+  readonly orphanLimitMs: number;
+  /** Number of this engine: higher than that of every engine before it. */
+  readonly epoch: number;
+  readonly evaluateCondition: (
+    expression: string,
+    facts: ExpressionFacts,
+  ) => Result<boolean, Failure>;
+  readonly renderTemplate: (text: string, facts: ExpressionFacts) => Result<string, Failure>;
+  readonly runChecks: (
+    checks: readonly Check[],
+    context: CheckContext,
+  ) => Promise<readonly CheckResult[]>;
+  readonly keepArtifact: (name: string, bytes: Uint8Array) => Promise<ArtifactRef>;
+  /** RFC 8785 canonical JSON of a value, as `sha256:<hex>`. */
+  readonly digest: (value: Json) => string;
+  readonly isAllowedPath: (globs: readonly string[], path: string) => boolean;
+  /** A bug in one run: it is quarantined, and the process says so. */
+  readonly reportBug: (runId: string, error: unknown) => void;
+  readonly crashPoint?: (point: CrashPoint, runId: string) => void;
+}

@@ -1,0 +1,72 @@
+/** Reads values out of a run: for conditions, prompts, environments and the policy. */
+import { planStep } from '@ccdash/core';
+import type { Json, Plan, PolicyFacts, RunState, Step } from '@ccdash/core';
+import type { ExpressionFacts } from './deps.ts';
+
+export function expressionFacts(state: RunState): ExpressionFacts {
+  const steps: Record<string, ExpressionFacts['steps'][string]> = {};
+  for (const step of state.steps.values()) {
+    steps[step.id] = { status: step.status, outputs: step.outputs ?? {} };
+  }
+  return { inputs: state.created.inputs, steps, context: state.created.plan.context };
+}
+
+/** Variables taken from outputs of other steps: `<step>.<output>`; a missing one names itself. */
+export function variablesFrom(
+  state: RunState,
+  from: Readonly<Record<string, string>>,
+): { readonly values: Readonly<Record<string, string>>; readonly missing: string | null } {
+  const values: Record<string, string> = {};
+  for (const [variable, reference] of Object.entries(from)) {
+    const dot = reference.indexOf('.');
+    const value = state.steps.get(reference.slice(0, dot))?.outputs?.[reference.slice(dot + 1)];
+    if (value === undefined) return { values, missing: reference };
+    values[variable] = typeof value === 'string' ? value : JSON.stringify(value);
+  }
+  return { values, missing: null };
+}
+
+export function startPolicyFacts(
+  plan: Plan,
+  step: Step,
+  requester: string,
+  sandboxed: boolean,
+): PolicyFacts {
+  const hasProcess = step.kind === 'command' || step.kind === 'agent';
+  return {
+    action: 'start',
+    stepKind: step.kind,
+    tools: hasProcess ? step.scope.tools : [],
+    runTools: plan.scope.tools,
+    writes: hasProcess && step.scope.write.length > 0,
+    network: hasProcess && usesNetwork(step),
+    secrets: hasProcess && step.secrets.length > 0,
+    // A step without a process has nothing to confine.
+    sandboxed: sandboxed || !hasProcess,
+    risk: step.risk ?? 'low',
+    requester,
+    scope: step.scope,
+  };
+}
+
+export function toolPolicyFacts(state: RunState, stepId: string, tool: string): PolicyFacts {
+  const step = planStep(state.created.plan, stepId);
+  const sandboxed = state.steps.get(stepId)?.attempts.at(-1)?.sandbox === 'bubblewrap';
+  const start = startPolicyFacts(state.created.plan, step, state.requester.id, sandboxed);
+  return {
+    ...start,
+    action: 'tool',
+    tools: [tool],
+    runTools: step.scope.tools,
+    writes: tool === 'edit' || (tool === 'exec' && start.writes),
+  };
+}
+
+function usesNetwork(step: Step): boolean {
+  return step.scope.network !== 'none' && step.scope.network.hosts.length > 0;
+}
+
+/** JSON of plan values whose types have no index signature. */
+export function asJson(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
+}
