@@ -1,0 +1,54 @@
+import { err, ok } from '@ccdash/core';
+import type { Failure, JsonObject, Result } from '@ccdash/core';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { RE2JS } from 're2js';
+
+/** What is wrong with an answer, in words; null when it fits. */
+export type AnswerCheck = (answer: unknown) => string | null;
+
+/** Patterns of a schema may come from a repository: they are matched in linear time. */
+const linearRegExp = Object.assign(
+  (pattern: string) => {
+    const compiled = RE2JS.compile(pattern);
+    return { test: (text: string): boolean => compiled.matcher(text).find() };
+  },
+  { code: 'linearRegExp' },
+);
+
+/** Makes a check of a JSON Schema (2020-12) for an answer that is an object. Errors: Failure `invalid_schema`. */
+export function createAnswerCheck(schema: JsonObject): Result<AnswerCheck, Failure> {
+  const ajv = new Ajv2020({
+    allErrors: true,
+    strict: false,
+    validateFormats: false,
+    code: { regExp: linearRegExp },
+  });
+  try {
+    const validate = ajv.compile(schema);
+    return ok((answer) => {
+      if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) {
+        return 'the answer is not an object';
+      }
+      return validate(answer) ? null : ajv.errorsText(validate.errors, { dataVar: 'answer' });
+    });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return err({
+      code: 'invalid_schema',
+      message: `the schema of the answer is not a JSON Schema: ${why}`,
+      hint: 'correct output.schema of the step',
+    });
+  }
+}
+
+/** Failure `invalid_output`. */
+export function invalidAnswer(problem: string): Failure {
+  return {
+    code: 'invalid_output',
+    message: `the answer does not fit its schema: ${problem}`,
+    hint: 'retry the step, or loosen its output.schema',
+  };
+}
+
+/** The problem of an agent that ended without the answer it was asked for. */
+export const NO_ANSWER = 'the agent gave no structured answer';

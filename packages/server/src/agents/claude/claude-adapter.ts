@@ -1,0 +1,57 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Failure, ResumeToken } from '@ccdash/core';
+import type { InstalledAdapter } from '../installed-adapter.ts';
+import { startClaudeSession } from './claude-session.ts';
+import { INSTALL_COMMAND, findSdk, isSameOrNewer, probeOf } from './sdk-install.ts';
+
+const VERSION = '1';
+
+/** Claude Code through its Agent SDK, an optional package that is loaded with the first session. */
+export function createClaudeAdapter(): InstalledAdapter {
+  return {
+    id: 'claude',
+    version: VERSION,
+    capabilities: {
+      permission: 'callback',
+      resume: true,
+      fork: false,
+      resumeAt: false,
+      structuredOutput: 'validated',
+      cost: 'usd',
+      cancel: 'interrupt',
+    },
+    probe: async () => probeOf(findSdk(), VERSION),
+    canResume: async (token) => {
+      const failure = refusalOf(token);
+      return failure === null ? { ok: true } : { ok: false, failure };
+    },
+    requiredPaths: () => {
+      const install = findSdk();
+      return typeof install === 'string' ? [] : [dirname(install.program)];
+    },
+    hasSession: (session, stateDir) => {
+      const projects = join(stateDir, 'projects');
+      if (!/^[\w-]+$/.test(session) || !existsSync(projects)) return false;
+      // The folder below is named for the working directory, in a spelling that is the program's own affair.
+      return readdirSync(projects).some((folder) =>
+        existsSync(join(projects, folder, `${session}.jsonl`)),
+      );
+    },
+    start: (context) => startClaudeSession(context, VERSION),
+  };
+}
+
+function refusalOf({ adapterVersion, programVersion }: ResumeToken): Failure | null {
+  const install = findSdk();
+  if (typeof install === 'string') {
+    return { code: 'resume_refused', message: install, hint: INSTALL_COMMAND };
+  }
+  if (adapterVersion === VERSION && isSameOrNewer(install.programVersion, programVersion))
+    return null;
+  return {
+    code: 'resume_refused',
+    message: `the session was begun with Claude Code ${programVersion} (adapter ${adapterVersion}); here is ${install.programVersion} (adapter ${VERSION})`,
+    hint: `install the version that began it, or retry the step to begin it anew`,
+  };
+}

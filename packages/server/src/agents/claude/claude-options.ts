@@ -1,0 +1,69 @@
+import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentRunContext } from '@ccdash/core';
+import type { ChildProcess } from 'node:child_process';
+import { allToolNames, toolNamesOf } from '../tools/tool-names.ts';
+
+type Context = AgentRunContext<ChildProcess>;
+
+/** 24 days: longer than people may take, and still a time that a timer can hold (2³¹ − 1 ms). In seconds. */
+const HOOK_TIMEOUT_S = 2_073_600;
+
+export interface OptionParts {
+  readonly program: string;
+  readonly onToolUse: HookCallback;
+  readonly spawn: NonNullable<Options['spawnClaudeCodeProcess']>;
+  readonly onStderr: (text: string) => void;
+  readonly abort: AbortController;
+}
+
+/** Everything is stated: what is left out here has defaults that load the user's own settings or skip the gate. */
+export function claudeOptions(context: Context, parts: OptionParts): Options {
+  const { work, workspace } = context;
+  const { session } = work;
+  const tools = toolNamesOf(work.tools);
+  return {
+    cwd: workspace,
+    env: claudeEnv(context),
+    pathToClaudeCodeExecutable: parts.program,
+    spawnClaudeCodeProcess: parts.spawn,
+    stderr: parts.onStderr,
+    abortController: parts.abort,
+    systemPrompt: { type: 'preset', preset: 'claude_code' },
+    settingSources: [],
+    strictMcpConfig: true,
+    mcpServersDelivery: 'initialize',
+    permissionMode: 'dontAsk',
+    tools: [...tools],
+    disallowedTools: allToolNames().filter((name) => !tools.includes(name)),
+    hooks: {
+      // Without `block` a hook that breaks lets the tool run.
+      PreToolUse: [{ onFailure: 'block', timeout: HOOK_TIMEOUT_S, hooks: [parts.onToolUse] }],
+    },
+    includePartialMessages: false,
+    // The whole session, not up to the token's last message: calls after it have taken effect and must not be forgotten.
+    ...(session.kind === 'new' ? { sessionId: session.id } : { resume: session.token.session }),
+    ...(work.model === null ? {} : { model: work.model }),
+    ...(work.maxTurns === null ? {} : { maxTurns: work.maxTurns }),
+    ...(work.outputSchema === null
+      ? {}
+      : { outputFormat: { type: 'json_schema', schema: { ...work.outputSchema } } }),
+  };
+}
+
+/** Complete: the SDK adds nothing of this process's environment to it. */
+function claudeEnv({ env, stateDir, gateway }: Context): Record<string, string> {
+  return {
+    HOME: stateDir,
+    TMPDIR: '/tmp',
+    ...env,
+    CLAUDE_CONFIG_DIR: stateDir,
+    ANTHROPIC_BASE_URL: gateway.baseUrl,
+    ANTHROPIC_API_KEY: gateway.token,
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    DISABLE_AUTOUPDATER: '1',
+    // A subagent in the background would end after the result that people are shown.
+    CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
+    // Fewer, and 20 seconds without a model end the work and call it a success.
+    CLAUDE_CODE_MAX_RETRIES: '10',
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * One attempt of Claude Code.
+ *
+ * Owns: the SDK's query and its program. Does not own: the sandbox around the program, time limits, the model's key.
+ * 1. The session's id is told before the program starts, so that a crash at any later moment can be resumed.
+ * 2. No tool has an effect without the gate's yes, and none after `cancel` was called: the gate closes first.
+ * 3. `done` settles once the program is gone, and never rejects.
+ */
+import type { ChildProcess } from 'node:child_process';
+import type {
+  HookCallback,
+  Query,
+  SDKResultMessage,
+  SpawnOptions,
+  SpawnedProcess,
+} from '@anthropic-ai/claude-agent-sdk';
+import type { AgentHandle, AgentOutcome, AgentRunContext, Json, Usage } from '@ccdash/core';
+import { createAnswerCheck } from '../answer-schema.ts';
+import { failedOutcome, optionFailure } from '../installed-adapter.ts';
+import { createFileRules } from '../tools/file-rules.ts';
+import { createToolGate } from '../tools/tool-gate.ts';
+import { ANSWER_TOOL } from '../tools/tool-names.ts';
+import { createFactReader } from './claude-facts.ts';
+import { claudeOptions } from './claude-options.ts';
+import { outcomeOf, totalsOf } from './claude-result.ts';
+import { INSTALL_COMMAND, findSdk } from './sdk-install.ts';
+import type { SdkInstall } from './sdk-install.ts';
+import { grownBy, readLedger, writeLedger } from './usage-ledger.ts';
+
+type Context = AgentRunContext<ChildProcess>;
+
+/** How long the program may take to end by itself, once interrupted or once it has given its result. */
+const GRACE_MS = 4_000;
+const LONGEST_STDERR = 4_000;
+
+export function startClaudeSession(context: Context, version: string): AgentHandle {
+  const { work, workspace, stateDir } = context;
+  const fileRules = createFileRules({ workspace, write: work.write, readable: [stateDir] });
+  const gate = createToolGate({ workspace, tools: work.tools, fileRules, ask: context.gate });
+  const denied = new Set<string>();
+  const facts = createFactReader(workspace, (callId) => denied.has(callId));
+  const abort = new AbortController();
+  const programs = new Set<Promise<void>>();
+  const children = new Set<ChildProcess>();
+  let query: Query | null = null;
+  let isStopped = false;
+  let stderr = '';
+
+  const onToolUse: HookCallback = async (input) => {
+    if (input.hook_event_name !== 'PreToolUse') return {};
+    const { tool_use_id: callId, tool_name: name, cwd } = input;
+    if (name === ANSWER_TOOL && work.outputSchema !== null && !isStopped) return decided('allow');
+    const answer = await gate.decide(callId, name, input.tool_input as Json, cwd);
+    if (answer.decision === 'allow') return decided('allow');
+    denied.add(callId);
+    return decided('deny', answer.reason);
+  };
+
+  function spawn({ command, args, cwd, env }: SpawnOptions): SpawnedProcess {
+    const defined = Object.entries(env).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value] as const],
+    );
+    const child = context.spawn(command, args, {
+      cwd: cwd ?? workspace,
+      env: Object.fromEntries(defined),
+    });
+    children.add(child);
+    const gone = new Promise<void>((resolve) => {
+      child.once('error', () => resolve());
+      child.once('close', () => resolve());
+    });
+    programs.add(gone.then(() => void children.delete(child)));
+    if (isStopped) child.kill('SIGKILL');
+    const { stdin, stdout } = child;
+    if (stdin === null || stdout === null) throw new Error('the host spawned it without pipes');
+    return Object.assign(child, { stdin, stdout });
+  }
+
+  function kill(): void {
+    for (const child of children) child.kill('SIGKILL');
+    abort.abort();
+  }
+
+  /** Waits for the program to be gone, and sees to it. */
+  async function programsGone(): Promise<void> {
+    const timer = setTimeout(kill, GRACE_MS);
+    await Promise.all(programs);
+    clearTimeout(timer);
+  }
+
+  async function run(install: SdkInstall): Promise<AgentOutcome> {
+    const check = work.outputSchema === null ? null : createAnswerCheck(work.outputSchema);
+    if (check !== null && !check.ok) return failedOutcome(check.error);
+    const wrong = optionFailure('claude', work.ext);
+    if (wrong !== null) return failedOutcome(wrong);
+    const sdk = await import('@anthropic-ai/claude-agent-sdk');
+    let result: SDKResultMessage | null = null;
+    let thrown: unknown = null;
+    if (!isStopped) {
+      const onStderr = (text: string): void => {
+        stderr = `${stderr}${text}`.slice(-LONGEST_STDERR);
+      };
+      const parts = { program: install.program, onToolUse, spawn, onStderr, abort };
+      query = sdk.query({ prompt: work.prompt, options: claudeOptions(context, parts) });
+      try {
+        for await (const message of query) {
+          for (const fact of facts.read(message)) context.emit(fact);
+          // There may be more than one; the last one has it all.
+          if (message.type === 'result') result = message;
+        }
+      } catch (error) {
+        // Also thrown after each result that is no success.
+        thrown = error;
+      }
+    }
+    gate.close();
+    await programsGone();
+    for (const fact of facts.rest(isStopped ? 'interrupted' : 'unknown')) context.emit(fact);
+    const usage = usageOf(context, result);
+    const said = thrown instanceof Error ? thrown.message : thrown === null ? '' : String(thrown);
+    const trouble = [said, stderr.trim()].filter((text) => text !== '').join('\n') || null;
+    return outcomeOf({ result, trouble, isStopped, check: check?.value ?? null, usage });
+  }
+
+  async function start(): Promise<AgentOutcome> {
+    const install = findSdk();
+    if (typeof install === 'string') {
+      const hint = `${INSTALL_COMMAND}, then retry the step`;
+      return failedOutcome({ code: 'adapter_unavailable', message: install, hint });
+    }
+    const token =
+      work.session.kind === 'resume'
+        ? work.session.token
+        : {
+            adapter: 'claude',
+            adapterVersion: version,
+            programVersion: install.programVersion,
+            session: work.session.id,
+            at: null,
+          };
+    context.emit({ type: 'session', token, model: work.model });
+    return run(install);
+  }
+
+  const done = start().catch(async (error: unknown) => {
+    gate.close();
+    kill();
+    await programsGone();
+    const message = error instanceof Error ? error.message : String(error);
+    const failure = { code: 'agent_error', message, hint: 'resume or retry the step' };
+    return failedOutcome(failure, { retryable: true });
+  });
+
+  return {
+    done,
+    cancel: async () => {
+      gate.close();
+      if (isStopped) {
+        await done;
+        return;
+      }
+      isStopped = true;
+      const timer = setTimeout(kill, GRACE_MS);
+      // It fails when the program is already on its way out.
+      query?.interrupt().catch(() => kill());
+      await done;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function decided(permissionDecision: 'allow' | 'deny', permissionDecisionReason = 'allowed') {
+  const hookEventName = 'PreToolUse' as const;
+  return { hookSpecificOutput: { hookEventName, permissionDecision, permissionDecisionReason } };
+}
+
+/** What this attempt has used. A scripted model costs nobody anything, and what it says of costs is nothing. */
+function usageOf({ work, stateDir }: Context, result: SDKResultMessage | null): Usage | null {
+  const totals = totalsOf(result);
+  if (totals === null) return null;
+  const session = work.session.kind === 'new' ? work.session.id : work.session.token.session;
+  const used = grownBy(readLedger(stateDir, session), totals);
+  writeLedger(stateDir, session, totals);
+  return { ...used, usd: work.upstream.kind === 'scripted' ? null : used.usd };
+}

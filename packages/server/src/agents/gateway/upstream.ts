@@ -1,0 +1,41 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CallMeter } from './token-meter.ts';
+
+/** A call that has passed the gateway's door. */
+export interface ModelCall {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Path and query, as the provider knows them. */
+  readonly path: string;
+  /** For calls that use tokens: to be started once the model begins to answer. */
+  readonly startMeter: (() => CallMeter) | null;
+  /** Aborted when the caller goes away or the gateway is cut. */
+  readonly signal: AbortSignal;
+  /** Something came from the model. */
+  readonly onActivity: () => void;
+}
+
+/** Answers a call whole, or rejects. */
+export type Upstream = (call: ModelCall) => Promise<void>;
+
+/** An error in the provider's words, so that agents' programs understand it. */
+export function sendModelError(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  message: string,
+): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'x-should-retry': retries(status),
+  });
+  response.end(JSON.stringify({ type: 'error', error: { type, message } }));
+}
+
+function retries(status: number): string {
+  return status === 429 || status >= 500 ? 'true' : 'false';
+}

@@ -1,0 +1,59 @@
+/** The agents of this installation, by id. SDKs are loaded when they are first needed: they weigh hundreds of megabytes. */
+import type { ChildProcess } from 'node:child_process';
+import { err, ok } from '@ccdash/core';
+import type { AdapterProbe, AgentAdapter, Failure, ResumeToken, Result } from '@ccdash/core';
+import type { InstalledAdapter } from './installed-adapter.ts';
+
+export interface AgentAdapters {
+  readonly ids: readonly string[];
+  /** Null when no adapter has this id. */
+  adapterOf(id: string): Promise<AgentAdapter<ChildProcess> | null>;
+  /** Null when no adapter has this id. */
+  probe(id: string): Promise<AdapterProbe | null>;
+  /** Whether the session that `token` names, kept in `stateDir`, can go on. Errors: Failure `resume_refused`, `unknown_adapter`. */
+  canResume(token: ResumeToken, stateDir: string): Promise<Result<void, Failure>>;
+  /** Absolute paths that the sandbox of such an agent must show, read-only. */
+  requiredPaths(id: string): Promise<readonly string[]>;
+}
+
+const LOADERS: Readonly<Record<string, () => Promise<InstalledAdapter>>> = {
+  claude: async () => (await import('./claude/claude-adapter.ts')).createClaudeAdapter(),
+  scripted: async () => (await import('./scripted/scripted-adapter.ts')).createScriptedAdapter(),
+};
+
+export function createAdapters(): AgentAdapters {
+  const loaded = new Map<string, Promise<InstalledAdapter>>();
+
+  async function load(id: string): Promise<InstalledAdapter | null> {
+    const loader = Object.hasOwn(LOADERS, id) ? LOADERS[id] : undefined;
+    if (loader === undefined) return null;
+    let adapter = loaded.get(id);
+    if (adapter === undefined) loaded.set(id, (adapter = loader()));
+    return adapter;
+  }
+
+  return {
+    ids: Object.keys(LOADERS),
+    adapterOf: load,
+    probe: async (id) => (await (await load(id))?.probe()) ?? null,
+    canResume: async (token, stateDir) => {
+      const adapter = await load(token.adapter);
+      if (adapter === null) {
+        return err({
+          code: 'unknown_adapter',
+          message: `this version has no agent ${token.adapter}`,
+          hint: `it has: ${Object.keys(LOADERS).join(', ')}`,
+        });
+      }
+      const may = await adapter.canResume(token);
+      if (!may.ok) return err(may.failure);
+      if (adapter.hasSession(token.session, stateDir)) return ok(undefined);
+      return err({
+        code: 'resume_refused',
+        message: `the session ${token.session} of the agent ${token.adapter} is no longer in ${stateDir}`,
+        hint: null,
+      });
+    },
+    requiredPaths: async (id) => (await load(id))?.requiredPaths() ?? [],
+  };
+}
