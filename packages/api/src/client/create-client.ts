@@ -1,6 +1,6 @@
 /** The API for programs: one method a route, refusals as values, streams that go on where they were cut. */
 import { err, ok } from '@ccdash/core';
-import type { ApprovalView, Plan, Result, RunView, StoredEvent } from '@ccdash/core';
+import type { ApprovalView, Plan, PolicyVerdict, Result, RunView, StoredEvent } from '@ccdash/core';
 import type { CancelBody, ControlBody, DecisionBody, LaunchBody } from '../schema/requests.ts';
 import type { ProblemBody } from '../schema/problems.ts';
 import { readSse } from './sse.ts';
@@ -38,11 +38,7 @@ export interface DryRunView {
     readonly step: string;
     readonly kind: string;
     readonly needs: readonly string[];
-    readonly verdict: {
-      readonly verdict: string;
-      readonly risk: string;
-      readonly why: readonly { readonly rule: string; readonly text: string }[];
-    };
+    readonly verdict: PolicyVerdict;
   }[];
   readonly approvalsNeeded: readonly string[];
   readonly notCarried: readonly string[];

@@ -1,0 +1,129 @@
+/** The log: looked at, verified, taken away. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { connect } from './connect.ts';
+import type { Context } from './context.ts';
+import { EXIT, cliRefusal, problemToRefusal, refuse } from './refusals.ts';
+
+const PAGE = 500;
+
+/** Entries from position `from` on, at most `limit`; one JSON object a line with `--json`. */
+export async function showAudit(
+  context: Context,
+  options: { readonly from: number; readonly limit: number },
+): Promise<number> {
+  const connection = await connect(context);
+  if (!connection.ok) return refuse(context, connection.error);
+  let next: number | null = options.from;
+  let left = options.limit;
+  while (next !== null && left > 0) {
+    const page = await connection.value.client.auditEvents(next, Math.min(PAGE, left));
+    if (!page.ok) return refuse(context, problemToRefusal(page.error));
+    for (const event of page.value.events) {
+      if (context.isJson) context.writeJson(event);
+      else {
+        const { position, at, type, actor, runId } = event;
+        const data = event.data as unknown as { readonly step?: string } | null;
+        const where = [runId, data?.step].filter((part) => part != null).join(' ');
+        context.say(
+          { text: `${String(position).padStart(6)}  ${at}  `, style: 'quiet' },
+          type.padEnd(20),
+          `  ${where}`,
+          { text: `  ${actor.kind} ${actor.id}`, style: 'quiet' },
+        );
+      }
+    }
+    left -= page.value.events.length;
+    next = page.value.next;
+  }
+  return EXIT.done;
+}
+
+/** The project's log as the server has it. Exit code 1 with the first bad entry. */
+export async function verifyAudit(context: Context): Promise<number> {
+  const connection = await connect(context);
+  if (!connection.ok) return refuse(context, connection.error);
+  const report = await connection.value.client.auditVerify();
+  if (!report.ok) return refuse(context, problemToRefusal(report.error));
+  return tellReport(context, report.value);
+}
+
+/** An exported log, with no server and no database. */
+export async function verifyAuditFile(
+  context: Context,
+  file: string,
+  publicKey: string | null,
+): Promise<number> {
+  const lines: string[] = [];
+  try {
+    const input = createReadStream(resolve(context.cwd, file), 'utf8');
+    for await (const line of createInterface({ input, crlfDelay: Infinity })) lines.push(line);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    const detail = `${file} cannot be read (${String(error.code)}).`;
+    return refuse(context, cliRefusal('FileUnusable', detail, 'Name an export of the log.'));
+  }
+  const { formatFinding, verifyLog } = await import('../app.ts');
+  const verified = await verifyLog(lines, { publicKey });
+  if (verified.ok) return tellReport(context, { ok: true, ...verified.value, problem: null });
+  const { finding } = verified.error;
+  const problem = { position: finding.position, detail: formatFinding(finding) };
+  return tellReport(context, { ok: false, size: 0, root: '', problem });
+}
+
+interface Report {
+  readonly ok: boolean;
+  readonly size: number;
+  readonly root: string;
+  readonly problem: { readonly position: number | null; readonly detail: string } | null;
+}
+
+function tellReport(context: Context, report: Report): number {
+  const { size, root, problem } = report;
+  if (context.isJson) {
+    context.writeJson(report);
+    return problem === null ? EXIT.done : EXIT.failed;
+  }
+  if (problem !== null) {
+    context.say({ text: 'not valid', style: 'bad' }, `  ${problem.detail}`);
+    return EXIT.failed;
+  }
+  const entries = size === 1 ? '1 entry' : `${size} entries`;
+  context.say({ text: 'valid', style: 'good' }, `  ${entries}, root ${root}`);
+  return EXIT.done;
+}
+
+/** Lines for the offline verifier, to stdout or to a file that does not exist yet. */
+export async function exportAudit(context: Context, out: string | null): Promise<number> {
+  const connection = await connect(context);
+  if (!connection.ok) return refuse(context, connection.error);
+  const exported = await connection.value.client.auditExport();
+  if (!exported.ok) return refuse(context, problemToRefusal(exported.error));
+  const source = Readable.fromWeb(exported.value as Parameters<typeof Readable.fromWeb>[0]);
+  const target =
+    out === null
+      ? toStdout(context)
+      : createWriteStream(resolve(context.cwd, out), { flags: 'wx', mode: 0o600 });
+  try {
+    await pipeline(source, target);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    const detail = `The log was not written to ${out ?? 'stdout'} (${String(error.code)}).`;
+    const hint = 'Name a file that does not exist yet, in a folder you may write to.';
+    return refuse(context, cliRefusal('FileUnusable', detail, hint));
+  }
+  if (out !== null) context.say(`Wrote ${out}. Verify it anywhere: ccdash audit verify ${out}`);
+  return EXIT.done;
+}
+
+function toStdout(context: Context): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      context.writeRaw(chunk);
+      done();
+    },
+  });
+}

@@ -1,0 +1,123 @@
+/**
+ * The server of a project, found or started.
+ *
+ * 1. Whoever holds the lock of the state folder is the server; `server.json` only says where it listens.
+ * 2. Callers that find none each start one; all but the holder of the lock end again, and every caller waits for the one
+ *    that lives.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { createClient, err, ok } from '@ccdash/api/client';
+import type { Client, Result } from '@ccdash/api/client';
+import { isErrno } from '../base/process-identity.ts';
+import type { Context } from './context.ts';
+import { findProject } from './project.ts';
+import type { Project } from './project.ts';
+import { EXIT, cliRefusal } from './refusals.ts';
+import type { CliRefusal } from './refusals.ts';
+import { readServerFile, readToken } from './server-file.ts';
+
+export interface Connection {
+  readonly client: Client;
+  readonly project: Project;
+  readonly url: string;
+}
+
+const START_PATIENCE_MS = 30_000;
+const POLL_MS = 50;
+/** How long after the loss of a race another start is tried: the winner may have been one that was ending. */
+const RACE_PAUSE_MS = 500;
+const LOG_LINES = 12;
+
+/** A client of the project's server, which is started in the background when none lives. */
+export async function connect(context: Context): Promise<Result<Connection, CliRefusal>> {
+  const project = findProject(context);
+  if (!project.ok) return project;
+  const found = await findServer(project.value);
+  return found === null ? startServer(context, project.value) : ok(found);
+}
+
+/** null when no server lives and answers. */
+export async function findServer(project: Project): Promise<Connection | null> {
+  const file = readServerFile(project.stateDir);
+  const token = file === null ? null : readToken(project.stateDir);
+  if (file === null || token === null) return null;
+  const client = createClient({ baseUrl: file.url, token });
+  return (await client.isAlive()) ? { client, project, url: file.url } : null;
+}
+
+async function startServer(
+  context: Context,
+  project: Project,
+): Promise<Result<Connection, CliRefusal>> {
+  const logPath = join(project.stateDir, 'server.log');
+  const logged = openLog(project.stateDir, logPath);
+  if (!logged.ok) return logged;
+  try {
+    const deadline = performance.now() + START_PATIENCE_MS;
+    let child = spawnServer(context, project, logged.value);
+    while (performance.now() < deadline) {
+      await wait(POLL_MS);
+      const found = await findServer(project);
+      if (found !== null) return ok(found);
+      if (child.exitCode === null && child.signalCode === null) continue;
+      if (child.exitCode !== EXIT.conflict) return err(notStarted(child, logPath));
+      await wait(RACE_PAUSE_MS);
+      const other = await findServer(project);
+      if (other !== null) return ok(other);
+      child = spawnServer(context, project, logged.value);
+    }
+    return err(notStarted(child, logPath));
+  } finally {
+    closeSync(logged.value);
+  }
+}
+
+function openLog(stateDir: string, logPath: string): Result<number, CliRefusal> {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    return ok(openSync(logPath, 'a', 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    const detail = `${logPath} cannot be written (${String(error.code)}).`;
+    const hint = 'Make the folder writable, or set CCDASH_HOME to another one.';
+    return err(cliRefusal('StateUnusable', detail, hint));
+  }
+}
+
+/** The same program, with what Node was told, in a session of its own. */
+function spawnServer(context: Context, project: Project, log: number): ChildProcess {
+  const [, program = ''] = process.argv;
+  const args = [...process.execArgv, program, 'serve', '--background', '--project', project.dir];
+  const child = spawn(process.execPath, args, {
+    cwd: project.dir,
+    env: context.env,
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
+  child.unref();
+  return child;
+}
+
+function notStarted(child: ChildProcess, logPath: string): CliRefusal {
+  const how =
+    child.exitCode === null && child.signalCode === null
+      ? `It did not answer within ${START_PATIENCE_MS / 1000} s.`
+      : `It ended with ${child.signalCode ?? child.exitCode ?? 'nothing'}.`;
+  const lines = readTail(logPath);
+  const said = lines.length === 0 ? '' : ` It said last:\n${lines.join('\n')}`;
+  const hint = `Start it by hand to see more: ccdash serve. Its log: ${logPath}`;
+  return cliRefusal('ServerNotStarted', `${how}${said}`, hint);
+}
+
+function readTail(path: string): readonly string[] {
+  try {
+    return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-LOG_LINES);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,238 @@
+/** A run told line by line, one for each transition. */
+import type { CheckResult, RunEvent, StoredEvent } from '@ccdash/api/client';
+import type { Context, Span } from './context.ts';
+import { clockToText, durationToText, markOf } from './marks.ts';
+import { toPlainLine, toPlainText } from './plain-text.ts';
+
+export type Line = readonly Span[];
+
+export interface EventTeller {
+  /** Lines for an event of the run, in order; none for what people need not see. */
+  linesOf(event: StoredEvent): readonly Line[];
+}
+
+const TAIL_LINES = 20;
+const WIDEST_STEP = 24;
+const INDENT = '            ';
+
+type Data<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>['data'];
+type Mark = Parameters<typeof markOf>[1];
+
+/** Remembers from event to event what the lines need: when an attempt began, what a request was about. */
+export function createEventTeller(context: Context, runId: string): EventTeller {
+  const startedAtByAttempt = new Map<string, number>();
+  const stepByApproval = new Map<string, string>();
+  let stepWidth = 0;
+
+  function transition(event: RunEvent, mark: Mark, step: string, word: string, detail = ''): Line {
+    const marked = markOf(context, mark);
+    const style = typeof marked === 'string' ? 'bold' : marked.style;
+    return [
+      { text: clockToText(event.at), style: 'quiet' },
+      '  ',
+      marked,
+      ' ',
+      { text: step.padEnd(stepWidth), style: 'bold' },
+      '  ',
+      { text: word, style },
+      detail === '' ? '' : `  ${toPlainLine(detail, 400)}`,
+    ];
+  }
+
+  function note(text: string): Line {
+    return [INDENT, { text: toPlainLine(text, 400), style: 'quiet' }];
+  }
+
+  function hinted(hint: string | null): readonly Line[] {
+    return hint === null ? [] : [note(hint)];
+  }
+
+  function took(step: string, attempt: number, at: string): string {
+    const startedAt = startedAtByAttempt.get(`${step} ${attempt}`);
+    return startedAt === undefined ? '' : durationToText(Math.max(0, Date.parse(at) - startedAt));
+  }
+
+  function failed(
+    event: RunEvent,
+    data: Data<'AttemptFailed'>,
+    word: string,
+    after: string,
+  ): readonly Line[] {
+    const { step, attempt, failure, output, checks } = data;
+    const time = took(step, attempt, event.at);
+    return [
+      transition(event, 'bad', step, word, [failure.message, time].filter(Boolean).join(', ')),
+      ...(output?.tail ?? []).slice(-TAIL_LINES).map(tailLine),
+      ...checks.filter((check) => !check.pass).map(checkLine),
+      ...hinted(failure.hint),
+      ...(after === '' ? [] : [note(after)]),
+    ];
+  }
+
+  function tailLine(text: string): Line {
+    const bar = context.isUnicode ? '│ ' : '| ';
+    return [INDENT, { text: bar, style: 'quiet' }, toPlainText(text)];
+  }
+
+  function checkLine({ check, evidence }: CheckResult): Line {
+    return [INDENT, markOf(context, 'bad'), ` ${toPlainLine(`${check}: ${evidence}`, 400)}`];
+  }
+
+  function asked(event: RunEvent, data: Data<'ApprovalRequested'>): readonly Line[] {
+    stepByApproval.set(data.approvalId, data.step);
+    const what =
+      data.kind === 'gate'
+        ? 'waits for a decision'
+        : data.kind === 'tool'
+          ? 'the agent waits for approval'
+          : 'waits for approval';
+    const { question, title } = data.subject;
+    const about = typeof question === 'string' ? question : typeof title === 'string' ? title : '';
+    return [
+      transition(event, 'wait', data.step, what, about),
+      ...data.why.map(({ rule, text }) => note(`${text} (${rule})`)),
+      note(`ccdash approve ${data.approvalId} --reason "…"`),
+    ];
+  }
+
+  function decided(event: RunEvent, data: Data<'ApprovalDecided'>): Line {
+    const step = stepByApproval.get(data.approvalId) ?? '';
+    const isGood = data.decision === 'approve';
+    const reason = data.reason === '' ? '' : `: ${data.reason}`;
+    const word = isGood ? 'approved' : 'rejected';
+    return transition(event, isGood ? 'good' : 'bad', step, word, `by ${event.actor.id}${reason}`);
+  }
+
+  function facts(data: Data<'AttemptReported'>): readonly Line[] {
+    return data.facts.flatMap((fact): readonly Line[] => {
+      switch (fact.type) {
+        case 'tool-started': {
+          const depth = '  '.repeat(fact.agentPath.length);
+          const title = toPlainLine(fact.title, 100);
+          return [[INDENT, depth, { text: fact.tool, style: 'quiet' }, ` ${title}`]];
+        }
+        case 'tool-ended':
+          return fact.status === 'ok' || fact.status === 'unknown'
+            ? []
+            : [note(`tool ${fact.status}: ${fact.summary}`)];
+        case 'notice':
+          return fact.level === 'info' ? [] : [note(`${fact.level}: ${fact.text}`)];
+        case 'session':
+        case 'message':
+        case 'gate-raised':
+        case 'gate-answered':
+        case 'usage':
+        case 'extension':
+          return [];
+      }
+    });
+  }
+
+  function linesOf(event: RunEvent): readonly Line[] {
+    switch (event.type) {
+      case 'RunCreated': {
+        const { plan, revision, feature } = event.data;
+        stepWidth = Math.min(WIDEST_STEP, Math.max(...plan.steps.map(({ id }) => id.length)));
+        const of = feature === null ? '' : `, feature ${feature}`;
+        const name = toPlainLine(plan.name, 100);
+        return [[{ text: name, style: 'bold' }, `  revision ${revision}${of}, run ${runId}`]];
+      }
+      case 'RunStarted':
+        return event.data.notCarried.map((text) => note(`not in the workspace: ${text}`));
+      case 'RunStartFailed': {
+        const { message, hint } = event.data.failure;
+        return [transition(event, 'bad', 'run', 'did not start', message), ...hinted(hint)];
+      }
+      case 'RunRequeued':
+        return [transition(event, 'still', 'run', 'tries again')];
+      case 'RunCancelRequested':
+        return [transition(event, 'stopped', 'run', 'is being canceled', event.data.reason)];
+      case 'StepDenied':
+        return [
+          transition(event, 'bad', event.data.step, 'denied by policy'),
+          ...event.data.verdict.why.map(({ rule, text }) => note(`${text} (${rule})`)),
+        ];
+      case 'StepBlocked': {
+        const { step, failure } = event.data;
+        return [
+          transition(event, 'wait', step, 'blocked', failure.message),
+          ...hinted(failure.hint),
+        ];
+      }
+      case 'StepSkipped':
+        return [transition(event, 'still', event.data.step, 'skipped', 'its condition is false')];
+      case 'StepRequeued': {
+        const { step, cause, reason, automatic } = event.data;
+        if (cause !== 'retry' && cause !== 'resume') return [];
+        const who = automatic ? 'by itself' : (reason ?? '');
+        const word = cause === 'retry' ? 'to be tried again' : 'to be resumed';
+        return [transition(event, 'still', step, word, who)];
+      }
+      case 'StepInvalidated': {
+        const { step, cause, reason } = event.data;
+        const detail = step === cause ? reason : `since ${cause} runs again`;
+        return [transition(event, 'still', step, 'runs again', detail)];
+      }
+      case 'StepFailed': {
+        const { step, failure } = event.data;
+        return [transition(event, 'bad', step, 'failed', failure.message), ...hinted(failure.hint)];
+      }
+      case 'GatePassed':
+        return [transition(event, 'good', event.data.step, 'passed')];
+      case 'ApprovalRequested':
+        return asked(event, event.data);
+      case 'ApprovalDecided':
+        return [decided(event, event.data)];
+      case 'ApprovalResolved': {
+        const { approvalId, status, detail } = event.data;
+        if (status === 'approved' || status === 'rejected') return [];
+        const step = stepByApproval.get(approvalId) ?? '';
+        return [transition(event, 'still', step, `request ${status}`, detail)];
+      }
+      case 'AttemptStarted': {
+        const { step, attempt, sandbox } = event.data;
+        startedAtByAttempt.set(`${step} ${attempt}`, Date.parse(event.at));
+        const parts = [
+          attempt === 1 ? '' : `attempt ${attempt}`,
+          sandbox === 'none' ? 'outside a sandbox' : '',
+        ];
+        return [transition(event, 'going', step, 'running', parts.filter(Boolean).join(', '))];
+      }
+      case 'AttemptNeverStarted':
+        return [];
+      case 'AttemptReported':
+        return facts(event.data);
+      case 'ToolDecided':
+        return event.data.decision === 'allow' ? [] : [note(`tool denied: ${event.data.reason}`)];
+      case 'AttemptSucceeded': {
+        const { step, attempt } = event.data;
+        return [transition(event, 'good', step, 'succeeded', took(step, attempt, event.at))];
+      }
+      case 'AttemptFailed':
+        return failed(event, event.data, 'failed', '');
+      case 'AttemptRetrying': {
+        const at = clockToText(new Date(event.data.notBeforeMs).toISOString());
+        return failed(event, event.data, 'failed', `tried again at ${at}`);
+      }
+      case 'AttemptInterrupted': {
+        const { step, detail } = event.data;
+        return [
+          transition(event, 'stopped', step, 'interrupted', detail),
+          note(`ccdash resume ${runId} ${step}`),
+        ];
+      }
+      case 'AttemptCanceled':
+        return [transition(event, 'still', event.data.step, 'stopped')];
+      case 'StepReadied':
+      case 'AttemptSuperseded':
+      case 'RunCanceled':
+      case 'RunEnded':
+        return [];
+    }
+  }
+
+  // The types of the log are those of this package; another version's server may send more, which have no lines.
+  return {
+    linesOf: (event) => (linesOf(event as unknown as RunEvent) as Line[] | undefined) ?? [],
+  };
+}

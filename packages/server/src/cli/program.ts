@@ -1,0 +1,249 @@
+/** The verbs and their options. What a verb does is loaded when it is called: help must not wait for it. */
+import { Command, InvalidArgumentError } from 'commander';
+import { createContext } from './context.ts';
+import type { Context } from './context.ts';
+
+type Pairs = Readonly<Record<string, string>>;
+
+export interface ProgramOptions {
+  /** Told how the verb ended. */
+  readonly onExit: (exitCode: number) => void;
+}
+
+interface GlobalOptions {
+  readonly json?: boolean;
+  readonly project?: string;
+}
+
+export function createProgram({ onExit }: ProgramOptions): Command {
+  const program = new Command('ccdash')
+    .description('Runs coding-agent work as durable, supervised plans over a git repository.')
+    .option('--json', 'one JSON document, or one JSON object a line where it streams')
+    .option('--project <dir>', 'the project (default: the git repository around this folder)')
+    .helpCommand(false)
+    .showHelpAfterError('(see: ccdash --help)')
+    .addHelpText('after', '\nWithout a verb: ccdash serve. Exit codes: 0 done, 1 failed, 2 usage,')
+    .addHelpText(
+      'after',
+      '3 waits for people, 4 refused, 5 not found, 6 conflict, 130 interrupted.',
+    );
+
+  const act = async (verb: (context: Context) => Promise<number>): Promise<void> => {
+    const { json = false, project = null } = program.opts<GlobalOptions>();
+    onExit(await verb(createContext({ isJson: json, projectOption: project })));
+  };
+
+  addServerVerbs(program, act);
+  addPlanVerbs(program, act);
+  addRunVerbs(program, act);
+  addApprovalVerbs(program, act);
+  addAuditVerbs(program, act);
+  return program;
+}
+
+type Act = (verb: (context: Context) => Promise<number>) => Promise<void>;
+
+function addServerVerbs(program: Command, act: Act): void {
+  program
+    .command('serve')
+    .description('server and web workbench on loopback; prints the link to open')
+    .option('--port <n>', 'port (default: any that is free)', toPort, 0)
+    .option('--host <host>', '127.0.0.1, ::1 or localhost', '127.0.0.1')
+    .option('--open', 'open the link in a browser', false)
+    .option('--background', 'as other verbs start it: says nothing but to its log', false)
+    .action((options: { port: number; host: string; open: boolean; background: boolean }) =>
+      act(async (context) => (await import('./serve.ts')).serve(context, options)),
+    );
+  program
+    .command('stop')
+    .description('end the server; work in progress goes on by itself')
+    .action(() => act(async (context) => (await import('./serve.ts')).stop(context)));
+}
+
+function addPlanVerbs(program: Command, act: Act): void {
+  const verbs = (): Promise<typeof import('./project-verbs.ts')> => import('./project-verbs.ts');
+  program
+    .command('init')
+    .description('write .ccdash/ with a commented config, a policy, an example plan')
+    .action(() => act(async (context) => (await verbs()).init(context)));
+  const plan = program.command('plan').description('plan files').helpCommand(false);
+  plan
+    .command('check')
+    .description('every problem, with line and column')
+    .argument('<file>')
+    .action((file: string) => act(async (context) => (await verbs()).checkPlan(context, file)));
+  plan
+    .command('schema')
+    .description('the JSON Schema of plan files')
+    .action(() => act(async (context) => (await verbs()).printPlanSchema(context)));
+  plan
+    .command('show')
+    .description('the graph of a plan, in text')
+    .argument('<file>')
+    .action((file: string) => act(async (context) => (await verbs()).showPlan(context, file)));
+}
+
+function addRunVerbs(program: Command, act: Act): void {
+  const verbs = (): Promise<typeof import('./run-verbs.ts')> => import('./run-verbs.ts');
+  const run = program
+    .command('run')
+    .description('launch a plan and follow it')
+    .argument('<file>', 'a plan file')
+    .option('--feature <slug>', 'the feature it belongs to')
+    .option('--input <name=value>', 'an input of the plan (repeatable)', addPair, {})
+    .option('--detach', 'launch only', false)
+    .option('--dry-run', 'order, verdicts and approvals; runs nothing', false)
+    .helpCommand(false)
+    .action(
+      (
+        file: string,
+        options: { feature?: string; input: Pairs; detach: boolean; dryRun: boolean },
+      ) =>
+        act(async (context) => {
+          const { runPlan, dryRunPlan } = await verbs();
+          if (options.dryRun) return dryRunPlan(context, file);
+          const { feature, input: inputs, detach: isDetached } = options;
+          return runPlan(context, file, { feature: feature ?? null, inputs, isDetached });
+        }),
+    );
+  run
+    .command('show')
+    .description('the state of a run')
+    .argument('<run>', 'its id, or the beginning of it')
+    .action((id: string) => act(async (context) => (await verbs()).showRun(context, id)));
+  program
+    .command('runs')
+    .description('every run, newest first')
+    .action(() => act(async (context) => (await verbs()).listRuns(context)));
+  program
+    .command('watch')
+    .description('follow a run')
+    .argument('<run>')
+    .action((id: string) => act(async (context) => (await verbs()).watchRun(context, id)));
+  program
+    .command('exec')
+    .description('one command as a run of one step: ccdash exec -- npm test')
+    .argument('<command...>', 'after --')
+    .option('--feature <slug>', 'the feature it belongs to')
+    .option('--detach', 'launch only', false)
+    .action((argv: string[], options: { feature?: string; detach: boolean }) =>
+      act(async (context) => {
+        const { feature, detach: isDetached } = options;
+        const { execCommand } = await verbs();
+        return execCommand(context, argv, { feature: feature ?? null, inputs: {}, isDetached });
+      }),
+    );
+  program
+    .command('cancel')
+    .description('end a run; its workspace is kept')
+    .argument('<run>')
+    .option('--reason <text>')
+    .action((id: string, { reason }: { reason?: string }) =>
+      act(async (context) => (await verbs()).cancelRun(context, id, reason ?? null)),
+    );
+  const control = (name: 'resume' | 'retry', description: string): void => {
+    program
+      .command(name)
+      .description(description)
+      .argument('<run>')
+      .argument('[step]')
+      .option('--reason <text>')
+      .action((id: string, step: string | undefined, { reason }: { reason?: string }) =>
+        act(async (context) => {
+          const { resumeRun, retryRun } = await verbs();
+          const verb = name === 'resume' ? resumeRun : retryRun;
+          return verb(context, id, { step: step ?? null, reason: reason ?? null });
+        }),
+      );
+  };
+  control('resume', 'go on with interrupted steps, from where they were');
+  control('retry', 'run failed steps again, from where they began');
+}
+
+function addApprovalVerbs(program: Command, act: Act): void {
+  const verbs = (): Promise<typeof import('./approval-verbs.ts')> => import('./approval-verbs.ts');
+  program
+    .command('approvals')
+    .description('what waits for a decision: what, why, which rule, digest')
+    .option('--all', 'also those that are decided', false)
+    .action(({ all }: { all: boolean }) =>
+      act(async (context) => (await verbs()).listApprovals(context, all)),
+    );
+  interface Options {
+    readonly reason?: string;
+    readonly digest?: string;
+    readonly form?: Pairs;
+  }
+  const decision = (name: 'approve' | 'reject', description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .argument('<id>', 'of the request, or the beginning of it')
+      .option('--reason <text>', 'why', '')
+      .option('--digest <digest>', 'decide only if this is what is asked')
+      .action((id: string, { reason = '', digest, form = {} }: Options) =>
+        act(async (context) => {
+          const options = { decision: name, reason, digest: digest ?? null, form };
+          return (await verbs()).decide(context, id, options);
+        }),
+      );
+  decision('approve', 'approve a request').option(
+    '--form <name=value>',
+    'a field of its form (repeatable)',
+    addPair,
+    {},
+  );
+  decision('reject', 'reject a request; needs a reason');
+}
+
+function addAuditVerbs(program: Command, act: Act): void {
+  const verbs = (): Promise<typeof import('./audit-verbs.ts')> => import('./audit-verbs.ts');
+  const audit = program.command('audit').description('the log').helpCommand(false);
+  audit
+    .command('show')
+    .description('its entries, oldest first')
+    .option('--from <position>', 'the first one', toCount, 0)
+    .option('--limit <n>', 'how many', toCount, Infinity)
+    .action((options: { from: number; limit: number }) =>
+      act(async (context) => (await verbs()).showAudit(context, options)),
+    );
+  audit
+    .command('verify')
+    .description("verify the project's log, or an exported one (without a server)")
+    .argument('[file]', 'an export')
+    .option('--file <file>', 'the same')
+    .option('--public-key <key>', 'the only key to accept, for an export')
+    .action((file: string | undefined, options: { file?: string; publicKey?: string }) =>
+      act(async (context) => {
+        const { verifyAudit, verifyAuditFile } = await verbs();
+        const named = file ?? options.file;
+        return named === undefined
+          ? verifyAudit(context)
+          : verifyAuditFile(context, named, options.publicKey ?? null);
+      }),
+    );
+  audit
+    .command('export')
+    .description('the log as lines for the offline verifier')
+    .option('--out <file>', 'a file that does not exist yet (default: stdout)')
+    .action(({ out }: { out?: string }) =>
+      act(async (context) => (await verbs()).exportAudit(context, out ?? null)),
+    );
+}
+
+function toPort(text: string): number {
+  const port = toCount(text);
+  if (port > 65_535) throw new InvalidArgumentError('It is a number up to 65535.');
+  return port;
+}
+
+function toCount(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
+  return Number(text);
+}
+
+function addPair(text: string, pairs: Pairs): Pairs {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Write it as name=value.');
+  return { ...pairs, [text.slice(0, at)]: text.slice(at + 1) };
+}

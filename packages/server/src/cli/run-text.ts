@@ -1,0 +1,126 @@
+/** Runs for people: in a list, in full, and in a few words at the end. */
+import type { RunView } from '@ccdash/api/client';
+import type { Context, Span } from './context.ts';
+import type { Line } from './event-lines.ts';
+import { durationToText, runMark, statusWord, stepMark } from './marks.ts';
+import { toPlainLine } from './plain-text.ts';
+
+export function runToListLine(context: Context, run: RunView): Line {
+  const mark = runMark(context, run.status);
+  const progress = `${countDone(run)}/${run.steps.length}`.padStart(7);
+  const name = toPlainLine(run.plan.name, 60);
+  return [
+    mark,
+    ` ${run.id}  `,
+    { text: run.status.padEnd(9), style: styleOf(mark) },
+    ` ${progress}  ${dateToText(run.createdAt)}  ${name}`,
+  ];
+}
+
+export function runToLines(context: Context, run: RunView): readonly Line[] {
+  const mark = runMark(context, run.status);
+  const { plan, feature, requestedBy, inputs } = run;
+  const width = Math.min(24, Math.max(...run.steps.map(({ id }) => id.length)));
+  const given = Object.entries(inputs).map(([name, value]) => `${name}=${String(value)}`);
+  return [
+    [mark, ' ', { text: run.id, style: 'bold' }, '  ', statusWord(run.status, mark)],
+    [`  ${toPlainLine(plan.name, 100)}, revision ${plan.revision}, ${plan.digest}`],
+    [
+      `  asked for by ${requestedBy.id}, ${dateToText(run.createdAt)}`,
+      feature === null ? '' : `, feature ${feature}`,
+    ],
+    ...(given.length === 0 ? [] : [[`  inputs: ${given.join(', ')}`]]),
+    [`  from commit ${run.baseCommit.slice(0, 12)}`],
+    ...run.notCarried.map((text): Line => [quiet(`  not in the workspace: ${text}`)]),
+    ...(run.failure === null
+      ? []
+      : [[`  ${run.failure.message}`], [quiet(`  ${run.failure.hint ?? ''}`)]]),
+    [''],
+    ...run.steps.flatMap((step) => stepToLines(context, step, width)),
+    [''],
+    ...summaryToLines(context, run),
+  ];
+}
+
+/** What became of the run, and what somebody could do now. */
+export function summaryToLines(context: Context, run: RunView): readonly Line[] {
+  const mark = runMark(context, run.status);
+  const { status, createdAt, endedAt, usage } = run;
+  const parts = [`${countDone(run)} of ${run.steps.length} steps`];
+  if (endedAt !== null) parts.push(durationToText(Date.parse(endedAt) - Date.parse(createdAt)));
+  if (usage.tokens > 0) parts.push(`${usage.tokens} tokens`);
+  if (usage.usd > 0 || usage.unknownCost) {
+    const atLeast = usage.unknownCost ? 'at least ' : '';
+    parts.push(
+      usage.usd === 0 && usage.unknownCost ? 'cost unknown' : `${atLeast}$${usage.usd.toFixed(2)}`,
+    );
+  }
+  return [
+    [mark, ' run ', run.id, ' ', statusWord(status, mark), quiet(`  ${parts.join(', ')}`)],
+    ...nextSteps(run).map((text): Line => [quiet(`  ${text}`)]),
+  ];
+}
+
+function nextSteps(run: RunView): readonly string[] {
+  const waiting = run.blocked.map(({ reason, step, approval }) => {
+    switch (reason) {
+      case 'approval':
+        return `${step} waits for approval: ccdash approve ${approval ?? ''} --reason "…"`;
+      case 'interrupted':
+        return `${step} is interrupted: ccdash resume ${run.id} ${step}`;
+      case 'policy_denied':
+        return `${step} is denied by policy: ccdash run show ${run.id}`;
+      case 'adapter_unavailable':
+      case 'configuration':
+        return `${step} cannot start as things are: ccdash run show ${run.id}`;
+    }
+  });
+  const failed = run.steps
+    .filter((step) => step.status === 'failed')
+    .map((step) => `${step.id} failed: ccdash retry ${run.id} ${step.id}`);
+  return run.status === 'canceled' ? [] : [...waiting, ...failed];
+}
+
+function stepToLines(
+  context: Context,
+  step: RunView['steps'][number],
+  width: number,
+): readonly Line[] {
+  const mark = stepMark(context, step.status);
+  const attempts = step.attempts.length > 1 ? `  ${step.attempts.length} attempts` : '';
+  const outputs = Object.entries(step.outputs ?? {});
+  return [
+    [
+      '  ',
+      mark,
+      ` ${step.id.padEnd(width)}  `,
+      { text: step.status.padEnd(11), style: styleOf(mark) },
+      quiet(`  ${step.kind}${attempts}`),
+    ],
+    ...(step.reason === null ? [] : [[`      ${toPlainLine(step.reason, 400)}`]]),
+    ...(step.hint === null ? [] : [[quiet(`      ${toPlainLine(step.hint, 400)}`)]]),
+    ...outputs.map(([name, value]): Line => [
+      quiet(`      ${name} = ${toPlainLine(JSON.stringify(value), 200)}`),
+    ]),
+  ];
+}
+
+function countDone(run: RunView): number {
+  return run.steps.filter(({ status }) => status === 'succeeded' || status === 'skipped').length;
+}
+
+function quiet(text: string): Span {
+  return { text, style: 'quiet' };
+}
+
+function styleOf(span: Span): 'bold' | 'quiet' | 'good' | 'bad' | 'wait' {
+  return typeof span === 'string' ? 'bold' : span.style;
+}
+
+/** `2026-01-31 14:03` on this machine's clock. */
+function dateToText(at: string): string {
+  const time = new Date(at);
+  const two = (part: number): string => String(part).padStart(2, '0');
+  const date = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  return `${date} ${two(time.getHours())}:${two(time.getMinutes())}`;
+}

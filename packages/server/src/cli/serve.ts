@@ -1,0 +1,114 @@
+/** The server in this process, until somebody ends it. */
+import { spawn } from 'node:child_process';
+import { setTimeout as wait } from 'node:timers/promises';
+import { isAlive } from '../base/process-identity.ts';
+import { findServer } from './connect.ts';
+import type { Connection } from './connect.ts';
+import type { Context } from './context.ts';
+import { findProject } from './project.ts';
+import { EXIT, cliRefusal, failureToRefusal, problemToRefusal, refuse } from './refusals.ts';
+import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
+
+export interface ServeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly open: boolean;
+  /** Started by another verb: nobody reads what it says but as a log. */
+  readonly background: boolean;
+}
+
+export async function serve(context: Context, options: ServeOptions): Promise<number> {
+  const found = findProject(context);
+  if (!found.ok) return refuse(context, found.error);
+  const { dir: projectDir, stateHome, stateDir } = found.value;
+  const living = await findServer(found.value);
+  if (living !== null) return greetAgain(context, living, options);
+  const { startServer } = await import('../app.ts');
+  const { host, port } = options;
+  const say = (line: string): void => context.warn(line);
+  const started = await startServer({ projectDir, stateHome, host, port, say });
+  if (!started.ok) return refuse(context, failureToRefusal(started.error));
+  const server = started.value;
+  const stop = (): void => {
+    void server.close();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
+  writeServerFile(stateDir, server.url);
+  try {
+    // A link in the log would be a credential on disk.
+    if (options.background) context.say(`Serving ${projectDir} at ${server.url}`);
+    else greet(context, projectDir, server.url, server.loginUrl);
+    if (options.open) openBrowser(context, server.loginUrl);
+    await server.closed;
+  } finally {
+    removeServerFile(stateDir);
+  }
+  return EXIT.done;
+}
+
+function greet(context: Context, projectDir: string, url: string, loginUrl: string): void {
+  if (context.isJson) {
+    context.writeJson({ project: projectDir, url, loginUrl });
+    return;
+  }
+  context.say({ text: 'CCDash', style: 'bold' }, ` serves ${projectDir} at ${url}`);
+  context.say('  Open once, within 15 minutes: ', loginUrl);
+  context.say({ text: '  Ctrl-C ends it; work in progress goes on by itself.', style: 'quiet' });
+}
+
+async function greetAgain(
+  context: Context,
+  { client, project, url }: Connection,
+  options: ServeOptions,
+): Promise<number> {
+  if (options.background) return EXIT.done;
+  const login = await client.createLogin();
+  if (!login.ok) return refuse(context, problemToRefusal(login.error));
+  if (options.open) openBrowser(context, login.value.url);
+  if (context.isJson) {
+    context.writeJson({ project: project.dir, url, loginUrl: login.value.url });
+    return EXIT.done;
+  }
+  context.say(`A server of ${project.dir} runs already, at ${url}`);
+  context.say('  Open once, within 15 minutes: ', login.value.url);
+  context.say({ text: '  To end it: ccdash stop', style: 'quiet' });
+  return EXIT.done;
+}
+
+function openBrowser(context: Context, url: string): void {
+  const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
+  const child = spawn(program, [url], { detached: true, stdio: 'ignore' });
+  child.on('error', (error) => {
+    context.warn(`No browser was opened (${error.message}). Open the link by hand.`);
+  });
+  child.unref();
+}
+
+const STOP_PATIENCE_MS = 30_000;
+const POLL_MS = 50;
+
+export async function stop(context: Context): Promise<number> {
+  const project = findProject(context);
+  if (!project.ok) return refuse(context, project.error);
+  const file = readServerFile(project.value.stateDir);
+  const connection = await findServer(project.value);
+  if (file === null || connection === null) {
+    if (context.isJson) context.writeJson({ stopped: false });
+    else context.say('No server of this project runs.');
+    return EXIT.done;
+  }
+  const asked = await connection.client.shutdown();
+  if (!asked.ok) return refuse(context, problemToRefusal(asked.error));
+  const deadline = performance.now() + STOP_PATIENCE_MS;
+  while (isAlive(file.process)) {
+    if (performance.now() > deadline) {
+      const detail = `The server, process ${file.process.pid}, has not ended.`;
+      const hint = `End it by hand: kill ${file.process.pid}. Nothing that was recorded is lost.`;
+      return refuse(context, cliRefusal('StateUnusable', detail, hint));
+    }
+    await wait(POLL_MS);
+  }
+  if (context.isJson) context.writeJson({ stopped: true });
+  else context.say('The server has ended. Work in progress goes on by itself, for a while.');
+  return EXIT.done;
+}

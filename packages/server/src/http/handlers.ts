@@ -1,0 +1,271 @@
+/** What each route of the API does: one call of the workbench, and its answer. */
+import {
+  approvalsQuery,
+  cancelRequest,
+  controlRequest,
+  decisionRequest,
+  emptyRequest,
+  launchRequest,
+  openApiDocument,
+  pageQuery,
+  planTextRequest,
+  revisionQuery,
+} from '@ccdash/api';
+import type { PlanProblem, RouteName } from '@ccdash/api';
+import { err, ok } from '@ccdash/core';
+import type { Plan, Result, RunView, StoredEvent } from '@ccdash/core';
+import type { z } from 'zod';
+import type { Caller, RunRequest, Workbench, WorkbenchRefusal } from '../base/workbench.ts';
+import { outputToResponse } from './attempt-output.ts';
+import type { Credentials } from './credentials.ts';
+import { createEventStream, sequenceAfter } from './event-stream.ts';
+import { refusalToProblem } from './problem.ts';
+import type { Problem } from './problem.ts';
+
+/** A plan file as the server reads it: a plan and its warnings, or everything that is wrong. */
+export type ReadPlan = (
+  text: string,
+  file: string,
+) =>
+  | { readonly ok: true; readonly plan: Plan; readonly warnings: readonly PlanProblem[] }
+  | { readonly ok: false; readonly problems: readonly PlanProblem[] };
+
+export interface HandlerOptions {
+  readonly workbench: Workbench;
+  readonly readPlan: ReadPlan;
+  readonly credentials: Pick<Credentials, 'createCode'>;
+  /** `http://HOST:PORT` for links. */
+  readonly baseUrl: string;
+  readonly isReady: () => boolean;
+  /** Asks for the end of the server; the answer to the request is still sent. */
+  readonly requestShutdown: () => void;
+  readonly heartbeatMs: number;
+  readonly maxPending: number;
+}
+
+/** A request that was let in, its body and query read by the schemas of its route. */
+export interface Call {
+  readonly caller: Caller;
+  readonly headers: Headers;
+  param(name: string): string;
+  body<T>(schema: z.ZodType<T>): T;
+  query<T>(schema: z.ZodType<T>): T;
+  disconnect(): void;
+}
+
+export type Handler = (call: Call) => Promise<Response | Problem> | Response | Problem;
+
+/** Lines of an export that are made at once, before others get a turn. */
+const EXPORT_LINES = 200;
+const API_VERSION = '1.0.0';
+
+export function createHandlers(options: HandlerOptions): Readonly<Record<RouteName, Handler>> {
+  const { workbench, readPlan, credentials } = options;
+  const document = JSON.stringify(openApiDocument(API_VERSION));
+
+  function planOf(call: Call): Result<{ plan: Plan; text: string }, Problem> {
+    const { text, file } = call.body(planTextRequest);
+    const reading = readPlan(text, file);
+    return reading.ok ? ok({ plan: reading.plan, text }) : err(invalidPlan(file, reading.problems));
+  }
+
+  async function control(call: Call, request: RunRequest): Promise<Response | Problem> {
+    return answer(await workbench.request(call.param('id'), request, call.caller));
+  }
+
+  return {
+    health: () => Response.json({ status: 'ok' }),
+    ready: () =>
+      options.isReady()
+        ? Response.json({ status: 'ok' })
+        : { error: 'NotReady', hint: 'Try again in a moment.' },
+    openapi: () => new Response(document, { headers: { 'content-type': 'application/json' } }),
+    checkPlan: (call) => {
+      const { text, file } = call.body(planTextRequest);
+      const reading = readPlan(text, file);
+      const problems = reading.ok ? reading.warnings : reading.problems;
+      return Response.json({ ok: reading.ok, problems });
+    },
+    dryRunPlan: async (call) => {
+      const read = planOf(call);
+      return read.ok ? answer(await workbench.dryRun(read.value.plan, call.caller)) : read.error;
+    },
+    savePlan: async (call) => {
+      const read = planOf(call);
+      if (!read.ok) return read.error;
+      return answer(await workbench.savePlan(read.value.plan, read.value.text, call.caller), 201);
+    },
+    getPlan: (call) => {
+      const planId = call.param('id');
+      const plan = workbench.plan(planId, call.query(revisionQuery).revision);
+      return plan === null
+        ? refusalToProblem({ type: 'PlanNotFound', planId })
+        : Response.json(plan);
+    },
+    launchRun: async (call) => {
+      const planId = call.param('id');
+      const { revision, feature, inputs } = call.body(launchRequest);
+      const saved = workbench.plan(planId, revision);
+      if (saved === null) return refusalToProblem({ type: 'PlanNotFound', planId });
+      const request = { planId, revision: saved.revision, feature, inputs };
+      return answer(await workbench.launch(request, call.caller), 201);
+    },
+    listRuns: () => Response.json(workbench.runs()),
+    getRun: (call) => withRun(call, (run) => Response.json(run)),
+    runEvents: (call) =>
+      withRun(call, (run) => {
+        const { from, limit } = call.query(pageQuery);
+        if (!(call.headers.get('accept') ?? '').includes('text/event-stream')) {
+          return eventPage(workbench.runEvents(run.id, from).slice(0, limit + 1), limit, (event) =>
+            Number(event.sequence),
+          );
+        }
+        const lastEventId = call.headers.get('last-event-id');
+        const fromSequence = lastEventId === null ? from : sequenceAfter(lastEventId);
+        if (fromSequence === null) {
+          return {
+            error: 'QueryInvalid',
+            detail: `Last-Event-ID ${JSON.stringify(lastEventId)} is no sequence number.`,
+            hint: 'Send the id of the last frame, or none.',
+          };
+        }
+        const { heartbeatMs, maxPending } = options;
+        const { disconnect } = call;
+        const stream = { workbench, runId: run.id, fromSequence, heartbeatMs, maxPending };
+        return new Response(createEventStream({ ...stream, disconnect }), {
+          headers: { 'content-type': 'text/event-stream' },
+        });
+      }),
+    attemptOutput: async (call) => {
+      const { id, step, number } = attemptOf(call);
+      const path = number === null ? null : workbench.outputPath(id, step, number);
+      if (path === null) {
+        return {
+          error: 'OutputNotFound',
+          detail: `Run ${id} has no attempt ${call.param('attempt')} of a step ${step}.`,
+          hint: `See its attempts: ccdash run show ${id}`,
+        };
+      }
+      return outputToResponse(path, call.headers.get('range'));
+    },
+    cancelRun: (call) => control(call, { type: 'cancel', ...call.body(cancelRequest) }),
+    resumeRun: (call) => control(call, { type: 'resume', ...call.body(controlRequest) }),
+    retryRun: (call) => control(call, { type: 'retry', ...call.body(controlRequest) }),
+    listApprovals: (call) => {
+      const { status } = call.query(approvalsQuery);
+      const approvals = workbench.approvals();
+      return Response.json(
+        status === undefined ? approvals : approvals.filter((one) => one.status === status),
+      );
+    },
+    getApproval: (call) => {
+      const approvalId = call.param('id');
+      const approval = workbench.approvals().find((one) => one.id === approvalId);
+      return approval === undefined
+        ? refusalToProblem({ type: 'ApprovalNotFound', approvalId })
+        : Response.json(approval);
+    },
+    decideApproval: async (call) => {
+      const approvalId = call.param('id');
+      const approval = workbench.approvals().find((one) => one.id === approvalId);
+      if (approval === undefined) {
+        return refusalToProblem({ type: 'ApprovalNotFound', approvalId });
+      }
+      const request = { type: 'decide', approvalId, ...call.body(decisionRequest) } as const;
+      return answer(await workbench.request(approval.runId, request, call.caller), 201);
+    },
+    auditEvents: (call) => {
+      const { from, limit } = call.query(pageQuery);
+      return eventPage(workbench.auditEvents(from, limit + 1), limit, (event) => event.position);
+    },
+    auditVerify: async () => Response.json(await workbench.auditVerify()),
+    auditExport: () =>
+      new Response(linesToStream(workbench.auditExport()), {
+        headers: {
+          'content-type': 'application/x-ndjson',
+          'content-disposition': 'attachment; filename="ccdash-log.ndjson"',
+        },
+      }),
+    createLogin: (call) => {
+      call.body(emptyRequest);
+      const { code, expiresAtMs } = credentials.createCode();
+      const expiresAt = new Date(expiresAtMs).toISOString();
+      return Response.json({ url: loginUrl(options.baseUrl, code), expiresAt }, { status: 201 });
+    },
+    shutdown: (call) => {
+      call.body(emptyRequest);
+      // A turn later, so that the answer is on its way before the server closes.
+      clockTurn(options.requestShutdown);
+      return Response.json({ status: 'ok' }, { status: 202 });
+    },
+  };
+
+  function withRun(call: Call, act: (run: RunView) => Response | Problem): Response | Problem {
+    const runId = call.param('id');
+    const run = workbench.run(runId);
+    return run === null ? refusalToProblem({ type: 'RunNotFound', runId }) : act(run);
+  }
+}
+
+/** Opens the pages in a browser, once. */
+export function loginUrl(baseUrl: string, code: string): string {
+  return `${baseUrl}/login?code=${code}`;
+}
+
+function clockTurn(act: () => void): void {
+  setImmediate(act);
+}
+
+function answer(result: Result<unknown, WorkbenchRefusal>, status = 200): Response | Problem {
+  return result.ok ? Response.json(result.value, { status }) : refusalToProblem(result.error);
+}
+
+function invalidPlan(file: string, problems: readonly PlanProblem[]): Problem {
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+  return {
+    error: 'PlanInvalid',
+    detail: `${file} has ${count}.`,
+    hint: `See all of them: ccdash plan check ${file}`,
+    problems,
+  };
+}
+
+/** `events` has one more than `limit` when there is a next page. */
+function eventPage(
+  events: readonly StoredEvent[],
+  limit: number,
+  numberOf: (event: StoredEvent) => number,
+): Response {
+  const following = events[limit];
+  const next = following === undefined ? null : numberOf(following);
+  return Response.json({ events: events.slice(0, limit), next });
+}
+
+function attemptOf(call: Call): { id: string; step: string; number: number | null } {
+  const attempt = call.param('attempt');
+  const number = /^[1-9]\d{0,8}$/.test(attempt) ? Number(attempt) : null;
+  return { id: call.param('id'), step: call.param('step'), number };
+}
+
+function linesToStream(lines: Iterable<string>): ReadableStream<Uint8Array> {
+  const iterator = lines[Symbol.iterator]();
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    pull: (controller) => {
+      let text = '';
+      for (let count = 0; count < EXPORT_LINES; count += 1) {
+        const { done, value } = iterator.next();
+        if (done === true) {
+          if (text !== '') controller.enqueue(encoder.encode(text));
+          controller.close();
+          return;
+        }
+        text += `${value}\n`;
+      }
+      controller.enqueue(encoder.encode(text));
+    },
+    cancel: () => {
+      iterator.return?.();
+    },
+  });
+}

@@ -1,0 +1,135 @@
+/** Listens on loopback and serves the workbench there. */
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { userInfo } from 'node:os';
+import { getRequestListener } from '@hono/node-server';
+import { assertInvariant, err, ok } from '@ccdash/core';
+import type { Clock, Failure, Result } from '@ccdash/core';
+import type { Caller, Workbench } from '../base/workbench.ts';
+import { createHttpApp } from './create-http-app.ts';
+import { createCredentials } from './credentials.ts';
+import { allowedHosts } from './guards.ts';
+import { loginUrl } from './handlers.ts';
+import type { ReadPlan } from './handlers.ts';
+import { openToken } from './token-file.ts';
+
+export interface HttpServerOptions {
+  readonly workbench: Workbench;
+  readonly readPlan: ReadPlan;
+  /** Of mode 0700; holds the token. */
+  readonly stateDir: string;
+  /** `127.0.0.1`, `::1` or `localhost`. */
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** HTML without scripts, for `GET /`. */
+  readonly page: string;
+  readonly isReady: () => boolean;
+  readonly requestShutdown: () => void;
+  readonly reportBug: (error: unknown) => void;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly heartbeatMs?: number;
+  readonly maxPending?: number;
+}
+
+export interface HttpServer {
+  readonly url: string;
+  readonly port: number;
+  readonly token: string;
+  /** Opens the pages in a browser, once, within 15 minutes. */
+  readonly loginUrl: string;
+  /** Ends streams, lets other requests finish for a moment, and frees the port. May be called again. */
+  close(): Promise<void>;
+}
+
+const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
+const HEARTBEAT_MS = 15_000;
+const MAX_PENDING = 1000;
+const CLOSE_PATIENCE_MS = 1000;
+
+/** Errors: Failure `host_not_loopback`, `port_in_use`, `cannot_listen`, `state_unusable`. */
+export async function openHttpServer(
+  options: HttpServerOptions,
+): Promise<Result<HttpServer, Failure>> {
+  if (!LOOPBACK.includes(options.host)) {
+    return err({
+      code: 'host_not_loopback',
+      message: `${options.host} is not an address of this machine alone.`,
+      hint: 'Leave --host out, or give 127.0.0.1, ::1 or localhost.',
+    });
+  }
+  const token = openToken(options.stateDir);
+  if (!token.ok) return token;
+  const server = createServer({ requireHostHeader: false });
+  const port = await listen(server, options.host, options.port);
+  if (!port.ok) return port;
+  const url = `http://${options.host === '::1' ? '[::1]' : options.host}:${port.value}`;
+  const credentials = createCredentials({
+    token: token.value,
+    owner: localOwner(),
+    clock: options.clock,
+  });
+  const app = createHttpApp({
+    ...options,
+    credentials,
+    hosts: allowedHosts(port.value),
+    baseUrl: url,
+    heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+    maxPending: options.maxPending ?? MAX_PENDING,
+  });
+  const handle = getRequestListener((request, env) => app.fetch(request, env), {
+    overrideGlobalObjects: false,
+    hostname: 'localhost',
+  });
+  server.on('request', (incoming, outgoing) => {
+    void handle(incoming, outgoing);
+  });
+  let closing: Promise<void> | null = null;
+  return ok({
+    url,
+    port: port.value,
+    token: token.value,
+    loginUrl: loginUrl(url, credentials.createCode().code),
+    close: () => (closing ??= closeServer(server)),
+  });
+}
+
+/** The person whose machine this is: everybody who can read the token may do everything here. */
+function localOwner(): Caller {
+  return {
+    actor: { kind: 'person', id: userInfo().username },
+    roles: ['viewer', 'operator', 'approver', 'admin'],
+    assurance: 'session',
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<Result<number, Failure>> {
+  return new Promise((resolve) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const isTaken = error.code === 'EADDRINUSE';
+      resolve(
+        err({
+          code: isTaken ? 'port_in_use' : 'cannot_listen',
+          message: `The server cannot listen on ${host}, port ${port} (${error.code ?? error.message}).`,
+          hint: isTaken ? 'Give another --port, or none.' : 'Give another --host or --port.',
+        }),
+      );
+    });
+    server.listen(port, host, () => {
+      const address = server.address();
+      assertInvariant(address !== null && typeof address === 'object', 'it listens on a port');
+      resolve(ok(address.port));
+    });
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const impatient = setTimeout(() => server.closeAllConnections(), CLOSE_PATIENCE_MS);
+    server.close(() => {
+      clearTimeout(impatient);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,149 @@
+/** Refusals as problem documents. */
+import { PROBLEMS } from '@ccdash/api';
+import type { PlanProblem, ProblemBody, ProblemWord } from '@ccdash/api';
+import { unreachable } from '@ccdash/core';
+import type { WorkbenchRefusal } from '../base/workbench.ts';
+
+/** A refusal of the HTTP layer itself, or one that has been put into words. */
+export interface Problem {
+  readonly error: ProblemWord;
+  /** What is wrong, with the ids at hand; the title when there is nothing to add. */
+  readonly detail?: string;
+  readonly hint?: string;
+  readonly problems?: readonly PlanProblem[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function problemToResponse(problem: Problem): Response {
+  const { status, title } = PROBLEMS[problem.error];
+  const body: ProblemBody = {
+    type: `urn:ccdash:error:${problem.error}`,
+    title,
+    status,
+    detail: problem.detail ?? title,
+    error: problem.error,
+    hint: problem.hint ?? null,
+    ...(problem.problems === undefined ? {} : { problems: problem.problems }),
+  };
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/problem+json', ...problem.headers },
+  });
+}
+
+/** What is wrong and what to do next, for every refusal of the workbench. */
+export function refusalToProblem(refusal: WorkbenchRefusal): Problem {
+  return { error: refusal.type, ...wordsFor(refusal) };
+}
+
+type Words = Pick<Problem, 'detail' | 'hint'>;
+
+function wordsFor(refusal: WorkbenchRefusal): Words {
+  switch (refusal.type) {
+    case 'RunExists':
+      return {
+        detail: `There is a run ${refusal.runId} already.`,
+        hint: 'Send the request again.',
+      };
+    case 'RunNotFound':
+      return { detail: `There is no run ${refusal.runId}.`, hint: 'List the runs: ccdash runs' };
+    case 'RunOver':
+      return { detail: `Run ${refusal.runId} is ${refusal.status}.`, hint: 'Launch a new run.' };
+    case 'StepNotFound':
+      return {
+        detail: `Run ${refusal.runId} has no step ${refusal.step}.`,
+        hint: `See its steps: ccdash run show ${refusal.runId}`,
+      };
+    case 'StepNotReady':
+      return {
+        detail: `Step ${refusal.step} is ${refusal.status}.`,
+        hint: 'Look at the run again, then decide what to do.',
+      };
+    case 'SlotTaken':
+      return { detail: `Step ${refusal.step} must wait for another one.`, hint: 'Wait for it.' };
+    case 'AttemptFenced':
+      return {
+        detail: `Attempt ${refusal.attempt} of ${refusal.step} is over.`,
+        hint: 'Look at the run again.',
+      };
+    case 'GateNotOpen':
+      return {
+        detail: `No tool call of ${refusal.step} waits at gate ${refusal.gateId}.`,
+        hint: 'Look at the run again.',
+      };
+    case 'ApprovalNotFound':
+      return {
+        detail: `There is no approval request ${refusal.approvalId}.`,
+        hint: 'List the open ones: ccdash approvals',
+      };
+    case 'ApprovalNotOpen':
+      return {
+        detail: `Approval request ${refusal.approvalId} is ${refusal.status}.`,
+        hint: 'List the open ones: ccdash approvals',
+      };
+    case 'SubjectMoved':
+      return {
+        detail: `Approval request ${refusal.approvalId} asks for ${refusal.subjectDigest}.`,
+        hint: 'Look at the request again, then decide: ccdash approvals',
+      };
+    case 'NotAllowedToDecide':
+      return {
+        detail: `${refusal.approver} may not decide ${refusal.approvalId}: ${refusal.detail}.`,
+        hint: 'Ask somebody who may.',
+      };
+    case 'AlreadyDecided':
+      return {
+        detail: `${refusal.approver} has decided ${refusal.approvalId} already.`,
+        hint: 'It waits for other people.',
+      };
+    case 'ReasonRequired':
+      return {
+        detail: `The rejection of ${refusal.approvalId} has no reason.`,
+        hint: 'Say why: --reason "…"',
+      };
+    case 'FormInvalid':
+      return {
+        detail: `The form of ${refusal.approvalId}: ${refusal.detail}.`,
+        hint: 'Fill it in: --form name=value',
+      };
+    case 'NothingToResume':
+      return {
+        detail: `Run ${refusal.runId} is ${refusal.status}; no step of it is interrupted.`,
+        hint: `Look at it: ccdash run show ${refusal.runId}`,
+      };
+    case 'NothingToRetry':
+      return {
+        detail: `Run ${refusal.runId} is ${refusal.status}; no step of it can be tried again.`,
+        hint: `Look at it: ccdash run show ${refusal.runId}`,
+      };
+    case 'StoreUnavailable':
+      return {
+        detail: refusal.detail,
+        hint: 'See that the disk has room and works, then try again; nothing was recorded.',
+      };
+    case 'PlanNotFound':
+      return {
+        detail: `There is no plan ${refusal.planId}, or it has no such revision.`,
+        hint: 'Save the plan again.',
+      };
+    case 'PlanInvalid':
+      return { detail: refusal.detail, hint: 'See every problem: ccdash plan check FILE' };
+    case 'InputInvalid':
+      return { detail: `${sentence(refusal.detail)}`, hint: 'Give it: --input name=value' };
+    case 'ProjectUnusable': {
+      const { message, hint } = refusal.failure;
+      return { detail: message, ...(hint === null ? {} : { hint }) };
+    }
+    case 'Quarantined':
+      return {
+        detail: `Run ${refusal.runId} is set aside: ${refusal.detail}`,
+        hint: 'The log is kept as it is. Report the bug, and restart the server to try again.',
+      };
+    default:
+      return unreachable(refusal);
+  }
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
+}
