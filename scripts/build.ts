@@ -57,7 +57,6 @@ async function main(): Promise<void> {
     ],
   });
   copy(join(server, 'assets'), join(dist, 'assets'));
-  copy(join(repository, 'packages/web/index.html'), join(dist, 'web/index.html'));
   // npm packs a licence and a README from the package's own folder only.
   copy(join(repository, 'LICENSE'), join(server, 'LICENSE'));
   copy(join(repository, 'README.md'), join(server, 'README.md'));

@@ -233,7 +233,8 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   const stateDir = projectStateDir(stateHome, projectDir);
   const opened = await openWorkbench({ projectDir, stateDir, say });
   if (!opened.ok) return opened;
-  const { workbench, close } = opened.value;
+  const { workbench } = opened.value;
+  const close = (): Promise<void> => opened.value.close();
   let settle = (): void => undefined;
   const closed = new Promise<void>((resolve) => {
     settle = resolve;

@@ -2,6 +2,8 @@
 import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
+import { createModelGateway } from './agents/gateway/model-gateway.ts';
+import { createAdapters } from './agents/registry.ts';
 import { runAgent } from './host/agent-work.ts';
 import { runCommand } from './host/command-work.ts';
 import { readErrand, runHostProcess } from './host/host-process.ts';
@@ -21,6 +23,7 @@ if (errand !== null) {
     insideProgram: insideProgram(),
     reach: INTERNET,
   });
+  const adapters = createAdapters();
   await runHostProcess({
     errand,
     graceMs: GRACE_MS,
@@ -29,8 +32,8 @@ if (errand !== null) {
       if (work.kind === 'command') return runCommand(context, work, sandbox);
       return runAgent(context, work, {
         sandbox,
-        adapterOf: () => Promise.resolve(null),
-        createGateway: () => Promise.reject(new Error('no adapter asks for a gateway')),
+        adapterOf: (id) => adapters.adapterOf(id),
+        createGateway: createModelGateway,
         idleLimitMs: IDLE_LIMIT_MS,
       });
     },

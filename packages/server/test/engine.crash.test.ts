@@ -19,6 +19,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 
 const CHILD = join(import.meta.dirname, 'children/engine-child.ts');
 const VERIFIER = join(import.meta.dirname, '../assets/verify-log.mjs');
+/** Hundreds of engines start here: what they compile is kept between them. */
+const COMPILE_CACHE = join(tmpdir(), 'ccdash-crash-compile-cache');
 const KILLS = Number(process.env['CCDASH_KILLS'] ?? '200');
 const SEED = Number(process.env['CCDASH_SEED'] ?? String(Date.now() % 1_000_000));
 
@@ -59,7 +61,7 @@ function newWorld(plan: string): World {
 
 afterEach(() => {
   for (const world of worlds.splice(0)) {
-    for (const pid of hostPids(world)) killIfAlive(pid);
+    killHost(world);
     rmSync(world.folder, { recursive: true, force: true });
   }
 });
@@ -72,22 +74,32 @@ function killIfAlive(pid: number): void {
   }
 }
 
-/** Processes whose command line names the state folder: hosts, and the engine if it lives. */
-function hostPids(world: World): readonly number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => commandLine(pid).includes(world.state))
-    .map(Number)
-    .filter((pid) => pid !== process.pid);
+interface Lease {
+  readonly host: { readonly pid: number; readonly startedTicks: string };
 }
 
-function commandLine(pid: string): string {
+/** The pooled host of commands, if one lives: its lease says which process it is. */
+function hostPid(world: World): number | null {
+  const path = join(world.state, 'pool', 'lease.json');
+  if (!existsSync(path)) return null;
+  const { host } = JSON.parse(readFileSync(path, 'utf8')) as Lease;
+  return startedTicks(host.pid) === host.startedTicks ? host.pid : null;
+}
+
+/** When a process began (field 22 of its stat), so that a number used again is not taken for it. */
+function startedTicks(pid: number): string | null {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
   } catch {
-    // It has ended meanwhile.
-    return '';
+    // It has ended.
+    return null;
   }
+}
+
+function killHost(world: World): void {
+  const pid = hostPid(world);
+  if (pid !== null) killIfAlive(pid);
 }
 
 interface Life {
@@ -103,7 +115,11 @@ async function live(
 ): Promise<Life> {
   const args = ['--conditions=ccdash-source', CHILD, world.project, world.state, world.plan];
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, CRASH_AT: String(options.crashAt ?? 0) },
+    env: {
+      ...process.env,
+      CRASH_AT: String(options.crashAt ?? 0),
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said: string[] = [];
@@ -234,7 +250,7 @@ describe('an engine killed at a crash point', () => {
           expect([at, step, executionsOf(world, log, step)]).toEqual([at, step, 1]);
         }
         expect(workspaceFile(world, log, 'log.txt')).toBe('begin\nsetup\nwrite\nlast\n');
-        for (const pid of hostPids(world)) killIfAlive(pid);
+        killHost(world);
       }
     };
     await Promise.all([worker(), worker()]);
@@ -279,7 +295,7 @@ describe('engines and hosts killed at random', () => {
           const life = await live(world, {
             onEvent: (count) => {
               if (!mayKill || count !== at) return 'go on';
-              if (target < 0.3) for (const pid of poolPids(world)) killIfAlive(pid);
+              if (target < 0.3) killHost(world);
               return target < 0.15 ? 'go on' : 'kill';
             },
           });
@@ -296,14 +312,9 @@ describe('engines and hosts killed at random', () => {
         }
         const lines = workspaceFile(world, log, 'log.txt').trim().split('\n');
         expect(new Set(lines).size).toBe(steps + 1);
-        for (const pid of hostPids(world)) killIfAlive(pid);
+        killHost(world);
       }
     };
     await Promise.all([worker(), worker()]);
   }, 1_800_000);
 });
-
-/** The hosts alone: processes of the state folder that are not the engine's child. */
-function poolPids(world: World): readonly number[] {
-  return hostPids(world).filter((pid) => !commandLine(String(pid)).includes('engine-child'));
-}

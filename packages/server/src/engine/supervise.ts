@@ -28,6 +28,7 @@ import type { Launchable } from './begin.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Performed, RunHandle } from './engine.ts';
 import type { PreparedWork } from './prepare-step.ts';
+import { wellFormed } from './well-formed.ts';
 
 const LARGEST_ARTIFACT_BYTES = 64 * 1024 * 1024;
 
@@ -134,7 +135,7 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
       if (!applied.ok) seen.fenced = applied.error.type !== 'Closed';
       deps.crashPoint?.('facts-recorded', run.runId);
     };
-    const following = hosts.follow(ref, reportedSeq, onFacts);
+    const following = hosts.follow(ref, reportedSeq, (facts) => onFacts(wellFormed(facts)));
     followingByKey.set(key, following);
     passOn(run, step.id, number);
     const how = await following.done;

@@ -22,6 +22,7 @@ import type {
   GateQuestion,
   JsonObject,
   Result,
+  Usage,
 } from '@ccdash/core';
 import type { Enclosure, EnclosedProcess, Sandbox } from '../base/enclosure.ts';
 import type { WorkContext } from './attempt-work.ts';
@@ -35,6 +36,8 @@ export interface Gateway {
   /** Lets no further call pass and breaks off those under way. Idempotent. */
   cut(): void;
   close(): Promise<void>;
+  /** What has gone through it so far; null before the first call. */
+  usage(): Usage | null;
 }
 
 export interface GatewayOptions {
@@ -104,7 +107,8 @@ export async function runAgent(
         watch,
         gateway.value,
       );
-      return toOutcome(outcome, watch.isLimitReached());
+      const usage = outcome.usage ?? gateway.value.usage();
+      return toOutcome({ ...outcome, usage }, watch.isLimitReached());
     } finally {
       await enclosed.value.close();
     }
@@ -177,6 +181,7 @@ async function runEnclosed(
     void handle.cancel('the work is being stopped');
   };
   let handle: AgentHandle;
+  watch.leave();
   try {
     handle = adapter.start({
       work,
@@ -216,7 +221,9 @@ interface Watch {
 function createWatch(context: WorkContext, idleLimitMs: number): Watch {
   const timer = createPausableTimer(idleLimitMs, () => context.stop({ type: 'stalled' }));
   const openTools = new Set<string>();
-  let entered = 0;
+  // Setting up is not the agent's silence.
+  let entered = 1;
+  timer.pause();
   let limit = false;
   const look = (): void => {
     timer.reset();

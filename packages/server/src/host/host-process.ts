@@ -57,7 +57,7 @@ export interface HostProcessOptions {
 /** Reads the errand whole. null when the engine died before it had written it: nothing was begun, and nothing may be. */
 export async function readErrand(input: NodeJS.ReadableStream): Promise<HostErrand | null> {
   const document = await text(input);
-  return document !== '' ? (JSON.parse(document) as HostErrand) : null;
+  return document.endsWith('\n') ? (JSON.parse(document) as HostErrand) : null;
 }
 
 /** Resolves when the process may end. */

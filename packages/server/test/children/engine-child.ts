@@ -39,7 +39,7 @@ const opened = await openWorkbench({
   },
 });
 if (!opened.ok) fail(opened.error);
-const { workbench, close } = opened.value;
+const { workbench } = opened.value;
 
 let busy = Promise.resolve();
 workbench.subscribe((event) => {
@@ -52,7 +52,7 @@ async function attend(): Promise<void> {
     if (run.status === 'succeeded' || run.status === 'failed' || run.status === 'canceled') {
       say(`POINTS ${String(points)}`);
       say(`ENDED ${run.status}`);
-      await close();
+      await opened.value.close();
       process.exit(0);
     }
     for (const { reason, approval } of run.blocked) {
