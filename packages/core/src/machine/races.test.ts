@@ -42,7 +42,8 @@ import type { RunEvent } from './events.ts';
 import { evolve, foldRun } from './evolve.ts';
 import type { RunState } from './state.ts';
 
-const RUNS = Number(env['CCDASH_RACES'] ?? 10_000);
+const isMutated = env['STRYKER_MUTATOR_WORKER'] !== undefined;
+const RUNS = Number(env['CCDASH_RACES'] ?? (isMutated ? 60 : 10_000));
 const SEED = Number(env['CCDASH_SEED'] ?? 20_261_123);
 
 const PLANS: readonly Plan[] = [

@@ -233,6 +233,18 @@ describe('a gate that sends work back', () => {
     expect(state.steps.get('other')?.status).toBe('succeeded');
   });
 
+  test('[RC6] it gets its tries back', () => {
+    const twice = testPlan([
+      testCommand('a', { retry: { attempts: 2, backoffMs: 1 } }),
+      testApproval('b', { needs: ['a'], onReject: { restart: 'a', max: 1 } }),
+    ]);
+    const state = given(
+      ...[E.begun(twice), E.running('a'), E.retrying('a', 1, 5), E.attemptStarted('a', 2)],
+      ...[E.succeeded('a', 2), E.asked('b', { kind: 'gate' })],
+    ).when(C.reject('apr_1'), BOB).state;
+    expect(state.steps.get('a')?.tries).toBe(0);
+  });
+
   test('[RC6] the reason is told until the step has succeeded', () => {
     const sent = given(reviewed).when(C.reject('apr_1'), BOB).and();
     const done = sent

@@ -49,6 +49,8 @@ describe('runStatus', () => {
     ['failed', [E.begun(STOPS), E.running('a'), E.failed('a', 1)]],
     ['failed', [E.begun(STOPS), E.running('a'), E.readied('b'), E.failed('a', 1)]],
     ['failed', [E.begun(TWO), E.running('a'), E.failed('a', 1), E.ended('failed')]],
+    ['failed', [E.begun(TWO), E.ended('failed')]],
+    ['running', [E.begun(STOPS), E.readied('a')]],
     ['succeeded', [E.begun(TWO), E.done('a'), E.done('b')]],
     ['succeeded', [E.begun(TWO), E.done('a'), E.skipped('b'), E.ended('succeeded')]],
   ] as const)('[RS1] %s: %#', (status, told) => {

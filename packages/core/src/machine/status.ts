@@ -93,21 +93,8 @@ export function workspaceHolder(state: RunState): StepState | undefined {
   return undefined;
 }
 
-/** From its start, over an interruption, to the start of the attempt that goes on from there. */
+/** From its start, over an interruption, to the start of the attempt that goes on from there; of steps not yet settled. */
 function holdsWork(step: StepState): boolean {
-  switch (step.status) {
-    case 'running':
-    case 'interrupted':
-      return true;
-    case 'pending':
-    case 'ready':
-    case 'blocked':
-      return step.next === 'continue' && lastWorked(step)?.status === 'interrupted';
-    case 'stale':
-    case 'failed':
-    case 'succeeded':
-    case 'skipped':
-    case 'canceled':
-      return false;
-  }
+  if (step.status === 'running' || step.status === 'interrupted') return true;
+  return step.next === 'continue' && lastWorked(step)?.status === 'interrupted';
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { testPlan, testReader } from '../testing/plan-fixtures.ts';
@@ -5,6 +6,8 @@ import { EVENTS as E } from '../testing/run-fixtures.ts';
 import { given } from '../testing/scenario.ts';
 import { newStepState } from './state.ts';
 import { StepTable } from './step-table.ts';
+import { STEP_STATUSES } from './transitions.ts';
+import type { StepStatus } from './transitions.ts';
 
 const COUNT = 130;
 const LONG = testPlan(
@@ -53,5 +56,45 @@ describe('a table of many steps', () => {
       ['failed', 0, []],
       ['succeeded', 1, ['s1']],
     ]);
+  });
+
+  test('[SC6] whatever is set and forked, each table is what one made from scratch would be', () => {
+    const plan = testPlan([
+      ...['a', 'b', 'c'].map((id) => testReader(id)),
+      testReader('d', { needs: ['a', 'b'] }),
+      testReader('e', { needs: ['d'] }),
+      testReader('f', { needs: ['c', 'e'] }),
+    ]);
+    const turn = fc.record({
+      table: fc.nat(),
+      forks: fc.boolean(),
+      step: fc.constantFrom(...plan.steps.map(({ id }) => id)),
+      status: fc.constantFrom<StepStatus>(...STEP_STATUSES),
+    });
+    const told = (table: StepTable) => ({
+      steps: [...table.values()].map(({ id, status }) => [id, status]),
+      active: table.activeSteps().map(({ id }) => id),
+      counts: STEP_STATUSES.map((status) => table.count(status)),
+      eligible: plan.steps.map(({ id }) => table.isEligible(id)),
+    });
+    const property = fc.property(fc.array(turn, { maxLength: 30 }), (turns) => {
+      const first = Object.fromEntries(plan.steps.map(({ id }) => [id, 'pending' as StepStatus]));
+      const all = [{ table: StepTable.of(plan, newStepState), statuses: first }];
+      for (const { table: at, forks, step, status } of turns) {
+        const from = all[at % all.length]!;
+        const to = forks ? { table: from.table.fork(), statuses: { ...from.statuses } } : from;
+        if (forks) all.push(to);
+        to.table.set(step, { ...newStepState(step), status });
+        to.statuses[step] = status;
+      }
+      for (const { table, statuses } of all) {
+        const scratch = StepTable.of(plan, (id) => ({
+          ...newStepState(id),
+          status: statuses[id] ?? 'pending',
+        }));
+        expect(told(table)).toEqual(told(scratch));
+      }
+    });
+    fc.assert(property, { numRuns: 500, seed: 20_261_123 });
   });
 });

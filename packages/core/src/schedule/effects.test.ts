@@ -102,9 +102,18 @@ describe('effectsOf', () => {
     expect(effects(0, told, E.failed('a', 1))).toEqual(['SuperviseAttempt c 1']);
   });
 
-  test.each([E.ended('succeeded'), E.runCanceled()])('[SC4] nothing once $type', (end) => {
-    const plan = testPlan([testCommand('a', { expectedExitCodes: [1] })]);
-    expect(effects(0, E.begun(plan), end)).toEqual([]);
+  test('[SC4] nothing once the run has ended', () => {
+    const plan = testPlan([testCommand('a')]);
+    expect(effects(0, E.begun(plan), E.done('a'), E.ended('succeeded'))).toEqual([]);
+    expect(effects(0, E.begun(plan), E.cancelRequested(), E.runCanceled())).toEqual([]);
+    expect(effects(0, E.begun(plan), E.running('a'), E.failed('a', 1), E.ended('failed'))).toEqual(
+      [],
+    );
+  });
+
+  test('[SC4] a plan that a failure would stop is not stopped without one', () => {
+    const plan = { ...PLAN, onFailure: 'stop' } as const;
+    expect(effects(0, E.begun(plan), E.readied('a'))).toContain('StartStep a');
   });
 
   const AGENT = [E.begun(testPlan([testAgent('a')])), E.running('a')];
@@ -204,6 +213,11 @@ describe('slots', () => {
   test('[SC2] one writer at a time, beside any number of readers', () => {
     const told = [E.begun(PLAN), E.readied('a'), E.readied('b'), E.readied('c')];
     expect(effects(0, told)).toEqual(['StartStep a', 'StartStep c']);
+    const mixed = testPlan([testReader('c'), testCommand('a')]);
+    expect(effects(0, E.begun(mixed), E.readied('c'), E.readied('a'))).toEqual([
+      'StartStep c',
+      'StartStep a',
+    ]);
     const running = [E.begun(PLAN), E.readied('b'), E.running('a'), E.readied('c')];
     expect(effects(0, running)).toEqual(['SuperviseAttempt a 1', 'StartStep c']);
     given(running).when(C.start('b')).thenRefused('SlotTaken');

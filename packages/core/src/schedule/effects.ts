@@ -57,7 +57,6 @@ export function effectKey(effect: Effect): string {
 
 /** Everything `state` wants done at `nowMs`, in plan order. */
 export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
-  if (state.ended === 'canceled' || state.ended === 'succeeded') return [];
   const effects: Effect[] = [];
   if (state.startedAt === null) {
     const wanted = state.startFailure === null && state.cancelRequest === null;
@@ -66,14 +65,17 @@ export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
   const begins = state.cancelRequest === null && !stopsOnFailure(state);
   const slots = startSlots(state);
   for (const step of state.steps.activeSteps()) {
-    if (step.status === 'running') effects.push(...attemptEffects(state, step));
+    effects.push(...attemptEffects(state, step));
     if (!begins) continue;
     if (step.status === 'pending' && isEligible(state, step)) {
       effects.push({ type: 'EvaluateStep', step: step.id });
-    } else if (step.status === 'ready' && (step.notBeforeMs ?? 0) > nowMs) {
-      effects.push({ type: 'WakeAt', atMs: step.notBeforeMs ?? 0 });
-    } else if (step.status === 'ready' && slots.take(step)) {
-      effects.push({ type: 'StartStep', step: step.id });
+    } else if (step.status === 'ready') {
+      const { notBeforeMs } = step;
+      if (notBeforeMs !== null && notBeforeMs > nowMs) {
+        effects.push({ type: 'WakeAt', atMs: notBeforeMs });
+      } else if (slots.take(step)) {
+        effects.push({ type: 'StartStep', step: step.id });
+      }
     }
   }
   if (state.cancelRequest !== null) return effects;

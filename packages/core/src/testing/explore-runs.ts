@@ -4,7 +4,7 @@ import { decide } from '../machine/decide.ts';
 import type { Decided } from '../machine/decide.ts';
 import { applyEvent } from '../machine/evolve.ts';
 import type { RunEvent } from '../machine/events.ts';
-import { forkState, lastAttempt, lastWorked, liveAttempt } from '../machine/state.ts';
+import { forkState, liveAttempt } from '../machine/state.ts';
 import type { ApprovalState, RunState, StepState } from '../machine/state.ts';
 import type { Plan } from '../plan/plan.ts';
 import { effectsOf } from '../schedule/effects.ts';
@@ -28,31 +28,29 @@ export interface Exploration {
   readonly ends: ReadonlySet<string>;
 }
 
+interface Seen {
+  readonly state: RunState;
+  readonly parent: Seen | null;
+  readonly move: Move | null;
+  /** States that lead here by other commands than CancelRun. */
+  readonly before: Seen[];
+}
+
+/** One in so many meetings with a known state is checked to be with the same state indeed. */
+const SAMPLED = 199;
+
 /** Throws InvariantError with the whole story at the first thing that is wrong. */
 export function exploreRuns(plan: Plan, around: Surroundings, maxStates: number): Exploration {
   const first = decide(TEST_RUN, null, COMMANDS.create(plan), testContext(RITA));
   if (!first.ok) throw new InvariantError('the run cannot be created');
-  interface Seen {
-    readonly state: RunState;
-    readonly parent: Seen | null;
-    readonly move: Move | null;
-  }
-  const queue: Seen[] = [{ state: first.value.state, parent: null, move: null }];
-  const keys = new Set([stateKey(first.value.state)]);
+  const root: Seen = { state: first.value.state, parent: null, move: null, before: [] };
+  const queue = [root];
+  const seenByKey = new Map([[stateKey(root.state), root]]);
   const found = { rows: new Set<string>(), refusals: new Set<string>(), ends: new Set<string>() };
-  let edges = 0;
-  let cut = false;
-  for (let next = 0; next < queue.length; next += 1) {
-    const seen = queue[next];
-    if (seen === undefined) break;
+  let [edges, meetings, cut] = [0, 0, false];
+  // The queue grows while it is gone through.
+  for (const seen of queue) {
     const { state } = seen;
-    const story = (): string => {
-      const lines: string[] = [];
-      for (let at: Seen | null = seen; at !== null; at = at.parent) {
-        if (at.move !== null) lines.push(moveToText(at.move));
-      }
-      return lines.reverse().join('\n  ');
-    };
     try {
       found.ends.add(state.ended ?? 'open');
       const wrong = [...stateViolations(state, EARLY_MS), ...responseViolations(state)];
@@ -63,21 +61,57 @@ export function exploreRuns(plan: Plan, around: Surroundings, maxStates: number)
         const after = takeMove(state, move, found)?.state;
         if (after === undefined) continue;
         const key = stateKey(after);
-        if (keys.has(key)) continue;
-        if (queue.length >= maxStates) {
+        let met = seenByKey.get(key);
+        if (met === undefined && queue.length >= maxStates) {
           cut = true;
           continue;
         }
-        keys.add(key);
-        queue.push({ state: after, parent: seen, move });
+        if (met === undefined) {
+          met = { state: after, parent: seen, move, before: [] };
+          seenByKey.set(key, met);
+          queue.push(met);
+        } else if ((meetings += 1) % SAMPLED === 0) {
+          assertSameFuture(met.state, after, around);
+        }
+        if (move.command.type !== 'CancelRun') met.before.push(seen);
       }
       if (stateToText(state) !== whole) throw new InvariantError('a command changed its input');
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new InvariantError(`${message}\nafter:\n  ${story()}`);
+      throw withStory(error, seen);
     }
   }
+  if (!cut) assertCanEnd(queue);
   return { states: queue.length, edges, cut, ...found };
+}
+
+/** Two states with one key can be taken to the same states: the key leaves out nothing that matters. */
+function assertSameFuture(a: RunState, b: RunState, around: Surroundings): void {
+  const [futureOfA, futureOfB] = [a, b].map((state) => {
+    const keys = new Set<string>();
+    for (const { command, actor, nowMs } of outsideMoves(state, around)) {
+      const decided = decide(TEST_RUN, state, command, testContext(actor, nowMs));
+      if (decided.ok && decided.value.events.length > 0) keys.add(stateKey(decided.value.state));
+    }
+    return [...keys].sort().join('\n');
+  });
+  if (futureOfA !== futureOfB) throw new InvariantError('states with one key differ');
+}
+
+/** From everywhere a run can come to its end without being canceled, save where that has been asked for. */
+function assertCanEnd(all: readonly Seen[]): void {
+  const ending = new Set(all.filter(({ state }) => state.ended !== null));
+  for (const seen of ending) for (const before of seen.before) ending.add(before);
+  const lost = all.find((seen) => !ending.has(seen));
+  if (lost !== undefined) throw withStory(new InvariantError('the run can never end'), lost);
+}
+
+function withStory(error: unknown, seen: Seen): InvariantError {
+  const lines: string[] = [];
+  for (let at: Seen | null = seen; at !== null; at = at.parent) {
+    if (at.move !== null) lines.push(moveToText(at.move));
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new InvariantError(`${message}\nafter:\n  ${lines.reverse().join('\n  ')}`);
 }
 
 /**
@@ -178,6 +212,10 @@ export function stateKey(state: RunState): string {
 
 function stepKey(state: RunState, step: StepState): unknown {
   const attempt = liveAttempt(step);
+  // What an attempt that turns out never to have begun leaves as the newest.
+  const worked = step.attempts.findLast(
+    ({ status }) => status !== 'never-started' && status !== 'running',
+  );
   const useful = [...state.approvals.values()].filter(
     (approval) => approval.step === step.id && isUseful(step, approval),
   );
@@ -187,7 +225,7 @@ function stepKey(state: RunState, step: StepState): unknown {
     step.subjectDigest,
     step.verdict,
     step.granted.map((id) => useful.findIndex((approval) => approval.id === id)),
-    [step.next, lastWorked(step)?.status, lastAttempt(step)?.status],
+    [step.next, worked?.status === 'interrupted', worked === undefined],
     step.notBeforeMs,
     [step.tries, step.automaticResumes, step.rejections, step.feedback.length],
     [step.invalidated, step.failure?.code],
