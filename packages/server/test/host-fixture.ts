@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -159,9 +159,11 @@ export function createHostFixture(): HostFixture {
     },
     close: async () => {
       for (const each of engines) each.close();
-      // Hosts that still run would go on to write; the pool goes by itself, agents' hosts have ended or are killed here.
-      for (const pid of hostPids(stateDir)) killQuietly(pid);
-      await until(() => hostPids(stateDir).every((pid) => !isRunning(pid)));
+      // Hosts that still run would go on to write.
+      const leases = leasesIn(stateDir);
+      for (const { host } of leases) if (isRunning(host.pid)) killQuietly(host.pid);
+      await until(() => leases.every(({ host }) => !isRunning(host.pid)));
+      for (const { socket } of leases) rmSync(dirname(socket), { recursive: true, force: true });
       rmSync(stateDir, { recursive: true, force: true });
     },
   };
@@ -224,14 +226,13 @@ export function filesWith(folder: string, text: string): readonly string[] {
     .filter((file) => readFileSync(file).includes(text));
 }
 
-function hostPids(stateDir: string): readonly number[] {
+function leasesIn(stateDir: string): readonly Lease[] {
   return ['attempts', 'pool']
     .map((name) => join(stateDir, name))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) => readdirSync(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile() && entry.name === 'lease.json')
-    .map((entry) => readLease(join(entry.parentPath, entry.name))?.host.pid ?? -1)
-    .filter((pid) => pid > 0 && isRunning(pid));
+    .flatMap((entry) => readLease(join(entry.parentPath, entry.name)) ?? []);
 }
 
 function killQuietly(pid: number): void {

@@ -135,6 +135,14 @@ describe('decisions', () => {
       );
   });
 
+  test('[AP4] only approvals count as approvals', () => {
+    const told = E.decided('apr_1', BOB, { decision: 'reject', reason: 'no' });
+    const requires = { ...ANYBODY, count: 2 };
+    given(E.begun(ONE), E.asked('a', { requires }), told)
+      .when(C.approve('apr_1'), ANN)
+      .thenEvents(E.decided('apr_1', ANN));
+  });
+
   test('[AP10] are kept whole', () => {
     const said = { roles: ['approver'], assurance: 'passkey', reason: 'looked at it' } as const;
     const state = asked({ count: 3 })

@@ -7,7 +7,6 @@ import type { Draft } from './draft.ts';
 import type { ApprovalRequirement, ApprovalStatus, Failure, PolicyVerdict } from './events.ts';
 import { approvalState, lastAttempt, planStep, stepState } from './state.ts';
 import type { ApprovalState, RunState } from './state.ts';
-import { statusAfter } from './transitions.ts';
 
 const SYSTEM = { kind: 'engine', id: 'engine' } as const;
 
@@ -217,7 +216,6 @@ function refuseWhatWasAsked(draft: Draft, approval: ApprovalState, failure: Fail
 function sendBack(draft: Draft, gate: ApprovalStep, restart: StepId, reason: string): void {
   for (const id of [restart, ...dependentsOf(draft.state.created.plan, restart)]) {
     const { status, next } = stepState(draft.state, id);
-    if (statusAfter(status, 'StepInvalidated') === null) continue;
     // A step that has yet to begin has nothing to give up, unless it is to go on with half-done work.
     if (status === 'pending' && next === 'restore') continue;
     dropApprovals(draft, id, `${restart} runs again`);

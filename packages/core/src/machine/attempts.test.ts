@@ -34,6 +34,7 @@ import {
   toStart,
 } from '../testing/run-fixtures.ts';
 import { given, givenState } from '../testing/scenario.ts';
+import type { Given } from '../testing/scenario.ts';
 import { runStatus } from './status.ts';
 
 const ONE = testPlan([testCommand('a')]);
@@ -97,11 +98,15 @@ describe('what a live attempt reports', () => {
         { seq: 5, type: 'usage', usage, at },
         { seq: 6, ...message, checkpoint: 'm2' },
         { seq: 7, type: 'notice', level: 'info', text: 'slow', at },
+        { seq: 8, ...message, checkpoint: null },
       ]),
     ).state;
     expect(state.steps.get('a')?.attempts[0]).toMatchObject({
-      ...{ session: testToken('s1', 'm2'), usage, toolCalls: 1, reportedSeq: 7, gates: [] },
+      ...{ session: testToken('s1', 'm2'), usage, toolCalls: 1, reportedSeq: 8, gates: [] },
     });
+    const early = { seq: 1, ...message, checkpoint: 'm0' };
+    const first = running.when(C.report('a', 1, [early])).state;
+    expect(first.steps.get('a')?.attempts[0]?.session).toBeNull();
     const ended = givenState(state).when(C.end('a', 1, FAILED)).state;
     expect(ended.steps.get('a')?.attempts[0]?.usage).toEqual(usage);
     const better = { ...usage, usd: 0.7 };
@@ -160,6 +165,19 @@ describe('tool calls', () => {
     givenState(state)
       .when(C.decideGate('a', 1, 'g1', ASK))
       .thenRefused('GateNotOpen');
+  });
+
+  test('[AT9] each call has its own answer', () => {
+    const two = [E.begun(AGENT), E.running('a')];
+    const both = E.reported('a', 1, [gateRaised(1, 'g1'), gateRaised(2, 'g2')]);
+    const decided = given(two, both)
+      .when(C.decideGate('a', 1, 'g2', ALLOW))
+      .and();
+    const statuses = (run: Given) =>
+      run.state?.steps.get('a')?.attempts[0]?.gates.map(({ status }) => status);
+    expect(statuses(decided)).toEqual(['raised', 'decided']);
+    const answered = decided.when(C.report('a', 1, [gateAnswered(3, 'g2')])).and();
+    expect(statuses(answered)).toEqual(['raised', 'answered']);
   });
 
   test('[AT10] a call that does not wait is not decided', () => {
@@ -246,6 +264,14 @@ describe('ends of attempts', () => {
     run = run.when(C.end('a', 2, FAILED_RETRYABLE)).and();
     run = run.when(C.start('a'), undefined, TEST_NOW_MS + 20).and();
     run.when(C.end('a', 3, FAILED_RETRYABLE)).thenEvents(E.failed('a', 3), E.ended('failed'));
+  });
+
+  test('[AT5] an agent is retried like a command', () => {
+    const agent = testAgent('a', { retry: { attempts: 2, backoffMs: 10 } });
+    const state = given(E.begun(testPlan([agent])), E.running('a'))
+      .when(C.end('a', 1, FAILED_RETRYABLE))
+      .thenEvents(E.retrying('a', 1, TEST_NOW_MS + 10));
+    expect(state.steps.get('a')?.next).toBe('restore');
   });
 
   test('[AT5] a bad end that may not be retried fails the step', () => {

@@ -29,10 +29,10 @@ describe('cancel', () => {
     const state = when.thenEvents(E.cancelRequested());
     expect(state.cancelRequest).toEqual({ reason: 'enough', by: RITA });
     expect([runStatus(state), state.ended]).toEqual(['running', null]);
-    when
-      .and()
-      .when(C.end('a', 1, STOPPED))
-      .thenEvents(E.canceled('a', 1), E.runCanceled());
+    const canceled = when.and().when(C.end('a', 1, STOPPED));
+    const after = canceled.thenEvents(E.canceled('a', 1), E.runCanceled());
+    expect(after.steps.get('a')?.attempts[0]?.status).toBe('canceled');
+    canceled.and().when(C.tick()).thenEvents();
   });
 
   test('[CA1] [CA4] without a live attempt the run is canceled at once', () => {
@@ -116,6 +116,18 @@ describe('cancel', () => {
     const state = given(running, E.cancelRequested())
       .when(C.end('a', 1, NEVER_STARTED))
       .thenEvents(E.neverStarted('a', 1), E.runCanceled());
+    expect(state.steps.get('a')?.status).toBe('canceled');
+  });
+
+  test('[CA3] an attempt that is superseded meanwhile is waited for like any other', () => {
+    const plan = testPlan([testReader('a'), testReader('b')]);
+    const told = [E.begun(plan), E.running('a'), E.running('b'), E.invalidated('a')];
+    const first = given(told, E.cancelRequested()).when(C.end('a', 1, STOPPED));
+    first.thenEvents(E.superseded('a', 1));
+    const state = first
+      .and()
+      .when(C.end('b', 1, STOPPED))
+      .thenEvents(E.canceled('b', 1), E.runCanceled());
     expect(state.steps.get('a')?.status).toBe('canceled');
   });
 

@@ -23,6 +23,7 @@ import {
   toStart,
 } from '../testing/run-fixtures.ts';
 import { given, givenState } from '../testing/scenario.ts';
+import { REFUSALS } from './commands.ts';
 import { decide } from './decide.ts';
 import { runStatus } from './status.ts';
 
@@ -33,7 +34,8 @@ const RETRIED = testPlan([testCommand('a', { retry: { attempts: 3, backoffMs: 10
 describe('creation and start', () => {
   test('[DE5] a run begins with its creation', () => {
     const state = given().when(C.create(ONE), RITA).thenEvents(E.created(ONE));
-    expect(state).toMatchObject({ runId: 'run_1', requester: RITA, createdAt: TEST_AT });
+    const created = { runId: 'run_1', requester: RITA, createdAt: TEST_AT, notCarried: [] };
+    expect(state).toMatchObject(created);
     expect(runStatus(state)).toBe('queued');
   });
 
@@ -82,6 +84,7 @@ describe('creation and start', () => {
 
   test('[RS2] a plan without steps succeeds at once', () => {
     const plan = testPlan([]);
+    given(E.created(plan)).when(C.tick()).thenEvents();
     given(E.created(plan)).when(C.startRun()).thenEvents(E.runStarted(), E.ended('succeeded'));
   });
 });
@@ -227,7 +230,7 @@ describe('start', () => {
         {
           ...{ number: 1, status: 'running', epoch: 9, startedAt: TEST_AT, endedAt: null },
           ...{ mode: 'fresh', sandbox: 'none', approvals: [], session, resumedFrom: null },
-          inputCheckpoint: testCommit('0'),
+          ...{ inputCheckpoint: testCommit('0'), checks: [], artifacts: [], gates: [] },
         },
       ],
     });
@@ -335,6 +338,7 @@ describe('runs that are over', () => {
   test('[RS7] a run that failed goes on by a retry', () => {
     const failed = given(E.begun(ONE), E.running('a'), E.failed('a', 1), E.ended('failed'));
     failed.when(C.evaluate('a')).thenRefused('RunOver');
+    failed.when(C.tick()).thenEvents();
     const state = failed.when(C.retry(), RITA).thenEvents(E.requeued('a'));
     expect([runStatus(state), state.endedAt]).toEqual(['running', null]);
   });
@@ -360,6 +364,14 @@ describe('runs that are over', () => {
       .when(C.end('a', 1, FAILED))
       .thenEvents(E.failed('a', 1), E.ended('failed'));
     expect(state.steps.get('b')?.status).toBe('pending');
+  });
+});
+
+describe('refusals', () => {
+  test('[DE1] each has one sentence of its own', () => {
+    const sentences = Object.values(REFUSALS);
+    expect(sentences.filter((sentence) => !/^[A-Z][^.]+\.$/.test(sentence))).toEqual([]);
+    expect(new Set(sentences).size).toBe(sentences.length);
   });
 });
 

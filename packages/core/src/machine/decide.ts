@@ -451,10 +451,6 @@ function cancelRun(draft: Draft, reason: string): Refusal | null {
   return null;
 }
 
-function isFinal(state: RunState): boolean {
-  return state.ended === 'succeeded' || state.ended === 'canceled' || state.cancelRequest !== null;
-}
-
 function resumeRun(draft: Draft, only: StepId | null, reason: string | null): Refusal | null {
   const { state } = draft;
   const refusal = only === null ? null : knownStep(draft, only);
@@ -462,7 +458,7 @@ function resumeRun(draft: Draft, only: StepId | null, reason: string | null): Re
   const steps = [...state.steps.values()].filter(
     (step) => step.status === 'interrupted' && (only === null || step.id === only),
   );
-  if (steps.length === 0 || isFinal(state)) {
+  if (steps.length === 0 || state.cancelRequest !== null) {
     return { type: 'NothingToResume', runId: state.runId, status: runStatus(state) };
   }
   for (const { id } of steps) {
@@ -481,14 +477,14 @@ function retryRun(draft: Draft, only: StepId | null, reason: string | null): Ref
   const { state } = draft;
   const refusal = only === null ? null : knownStep(draft, only);
   if (refusal !== null) return refusal;
-  if (state.startFailure !== null && only === null && !isFinal(state)) {
+  if (state.startFailure !== null && only === null && state.cancelRequest === null) {
     draft.emit({ type: 'RunRequeued', data: { reason: reason ?? 'retry' } });
     return null;
   }
   const steps = [...state.steps.values()].filter(
     (step) => canRetry(step, only !== null) && (only === null || step.id === only),
   );
-  if (steps.length === 0 || isFinal(state)) {
+  if (steps.length === 0 || state.cancelRequest !== null) {
     return { type: 'NothingToRetry', runId: state.runId, status: runStatus(state) };
   }
   for (const { id } of steps) {

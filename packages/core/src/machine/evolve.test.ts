@@ -103,6 +103,16 @@ describe('a log that is corrupt', () => {
       'step b: no gate g was raised',
     ],
     [
+      'decides another tool call than was raised',
+      [
+        E.begun(PLAN),
+        E.running('b'),
+        E.reported('b', 1, [gateRaised(1, 'g')]),
+        E.toolDecided('b', 'h', 'allow'),
+      ],
+      'step b: no gate h was raised',
+    ],
+    [
       'decides a tool call of no attempt',
       [E.begun(PLAN), E.toolDecided('b', 'g', 'allow')],
       'step b: no gate g was raised',

@@ -312,6 +312,18 @@ describe('a gate that sends work back', () => {
     expect(state.steps.get('side')?.granted).toEqual([]);
   });
 
+  test('[RC7] a request that was decided stays as it was decided, and a step that failed runs again', () => {
+    const asked = E.asked('side', { approvalId: 'apr_s' });
+    const told = [
+      asked,
+      E.resolved('apr_s', 'rejected', 'no'),
+      E.stepFailed('side', testFailure()),
+    ];
+    const state = given(reviewed, told).when(C.reject('apr_1'), BOB).state;
+    expect(state.approvals.get('apr_s')).toMatchObject({ status: 'rejected', detail: 'no' });
+    expect(state.steps.get('side')).toMatchObject({ status: 'pending', failure: null });
+  });
+
   test('[RC7] approvals that were used, and gates that passed, stay as they are', () => {
     const two = testPlan([
       testCommand('a'),

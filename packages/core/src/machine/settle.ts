@@ -9,13 +9,14 @@ const ENGINE = { kind: 'engine', id: 'engine' } as const;
 
 export function settle(draft: Draft): void {
   const { state } = draft;
-  if (state.ended === 'canceled' || state.ended === 'succeeded') return;
+  if (state.ended === 'canceled') return;
   if (state.cancelRequest !== null) {
     finishCancel(draft, state.cancelRequest.reason);
     return;
   }
   if (state.startedAt === null) return;
-  while (requeueStale(draft) || skipAfterSkipped(draft));
+  requeueStale(draft);
+  while (skipAfterSkipped(draft));
   if (state.ended === null && !hasMotion(state) && blockedReasons(state).length === 0) {
     const status = stepsSucceeded(state) ? 'succeeded' : 'failed';
     draft.emit({ type: 'RunEnded', actor: ENGINE, data: { status } });
@@ -34,8 +35,7 @@ function finishCancel(draft: Draft, reason: string): void {
   draft.emit({ type: 'RunCanceled', actor: ENGINE, data: { reason } });
 }
 
-function requeueStale(draft: Draft): boolean {
-  let changed = false;
+function requeueStale(draft: Draft): void {
   for (const step of draft.state.steps.activeSteps()) {
     if (step.status !== 'stale') continue;
     draft.emit({
@@ -50,9 +50,7 @@ function requeueStale(draft: Draft): boolean {
         automatic: true,
       },
     });
-    changed = true;
   }
-  return changed;
 }
 
 function skipAfterSkipped(draft: Draft): boolean {

@@ -78,7 +78,7 @@ describe('a table of many steps', () => {
       eligible: plan.steps.map(({ id }) => table.isEligible(id)),
     });
     const property = fc.property(fc.array(turn, { maxLength: 30 }), (turns) => {
-      const first = Object.fromEntries(plan.steps.map(({ id }) => [id, 'pending' as StepStatus]));
+      const first = Object.fromEntries(plan.steps.map(({ id }) => [id, 'pending']));
       const all = [{ table: StepTable.of(plan, newStepState), statuses: first }];
       for (const { table: at, forks, step, status } of turns) {
         const from = all[at % all.length]!;

@@ -8,7 +8,7 @@ import {
   testReader,
   testValidation,
 } from '../testing/plan-fixtures.ts';
-import { dependentsOf, isWriter, stepById } from './plan.ts';
+import { RISK_CLASSES, SETUP_STEP_ID, dependentsOf, isWriter, stepById } from './plan.ts';
 
 describe('dependentsOf', () => {
   const plan = testPlan([
@@ -36,6 +36,13 @@ describe('isWriter', () => {
     expect(isWriter(testAgent('a', { scope: nothing }))).toBe(false);
     expect(isWriter(testValidation('a', { scope: something }))).toBe(false);
     expect(isWriter(testApproval('a', { scope: something }))).toBe(false);
+  });
+});
+
+describe('words of plans', () => {
+  test('risk rises from low to critical, and the id of the setup step is kept for it', () => {
+    expect(RISK_CLASSES).toEqual(['low', 'medium', 'high', 'critical']);
+    expect(SETUP_STEP_ID).toBe('setup');
   });
 });
 

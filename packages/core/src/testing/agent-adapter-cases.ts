@@ -155,11 +155,7 @@ export const AGENT_ADAPTER_CASES: readonly AgentAdapterCase[] = [
           tool === 'exec' ? { decision: 'deny', reason: 'not today' } : ALLOW,
       });
       equal([bench.read('one.txt'), bench.read('two.txt')], [null, '2'], 'the files');
-      equal(
-        tools(facts),
-        ['Run touch one.txt', 'denied', 'Write two.txt', 'ok'],
-        'the tool calls',
-      );
+      equal(tools(facts), ['Run touch one.txt', 'denied', 'Write two.txt', 'ok'], 'the tool calls');
       equal(outcome.status, 'succeeded', 'the end');
     },
   },
@@ -297,8 +293,27 @@ export const AGENT_ADAPTER_CASES: readonly AgentAdapterCase[] = [
       });
       equal(sessionOf(second.facts), token, 'the session');
       equal(tools(second.facts), ['Write two.txt', 'ok'], 'the calls of the second attempt');
-      equal(second.outcome.status, 'succeeded', 'the end');
+      equal([second.outcome.status, second.outcome.text], ['succeeded', 'Done.'], 'the end');
       equal([bench.read('one.txt'), bench.read('two.txt')], ['1', '2'], 'the files');
+    },
+  },
+  {
+    rule: 'AG8',
+    name: 'an agent that had finished takes up more work in the same session',
+    run: async ({ createBench }) => {
+      const bench = await createBench();
+      const turns: readonly TrialTurn[] = [
+        { calls: [write('one.txt', '1')] },
+        { say: 'Done.' },
+        { calls: [edit('one.txt', '1', 'better')] },
+        { say: 'Corrected.' },
+      ];
+      const first = await play(bench, { turns });
+      equal(first.outcome.text, 'Done.', 'the first end');
+      const token = sessionOf(first.facts);
+      const second = await play(bench, { session: { kind: 'resume', token }, turns });
+      equal([second.outcome.status, second.outcome.text], ['succeeded', 'Corrected.'], 'the end');
+      equal(bench.read('one.txt'), 'better', 'the file');
     },
   },
   {
@@ -446,8 +461,7 @@ function sessionOf(facts: readonly AgentFactBody[]): ResumeToken {
   return fact.token;
 }
 
-/** Structural, by JSON. */
 function equal(actual: unknown, expected: unknown, what: string): void {
-  const [seen, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
-  if (seen !== wanted) throw new InvariantError(`${what}: ${String(seen)} instead of ${String(wanted)}`);
+  const [found, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (found !== wanted) throw new InvariantError(`${what}: expected ${wanted}, found ${found}`);
 }

@@ -1,4 +1,13 @@
 /** Entry of the test kit of the core: in-memory ports, given/when/then, conformance cases. */
+export { AGENT_ADAPTER_CASES, TRIAL_SESSION } from './agent-adapter-cases.ts';
+export type {
+  AgentAdapterCase,
+  AgentAdapterHarness,
+  AgentBench,
+  AgentTrial,
+  TrialAttempt,
+  TrialTurn,
+} from './agent-adapter-cases.ts';
 export { EVENT_STORE_CASES } from './event-store-cases.ts';
 export type { EventStoreCase, EventStoreHarness } from './event-store-cases.ts';
 export { createMemoryEventStore } from './memory-event-store.ts';

@@ -93,7 +93,7 @@ export function outsideMoves(state: RunState, around: Surroundings): readonly Mo
   return moves;
 }
 
-/** The commands that make a run: it is there for the first of them. */
+/** An id that no request of this run has. */
 export function nextApprovalId(state: RunState): string {
   return `apr_${state.approvals.size + 1}`;
 }
@@ -203,7 +203,7 @@ function decisions({ id, status, subjectDigest }: ApprovalState): readonly Move[
   ];
 }
 
-/** What an engine that does its work sends for `effect`; null for WakeAt, which `LATE_MS` answers. */
+/** What an engine that does its work sends for `effect`, when it is due. */
 export function naturalMove(state: RunState, effect: Effect): Move {
   const engine = (command: RunCommand, nowMs: number = EARLY_MS): Move => ({
     command,

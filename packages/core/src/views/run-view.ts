@@ -16,7 +16,7 @@ import type {
   Usage,
   Verdict,
 } from '../machine/events.ts';
-import { lastAttempt, planStep } from '../machine/state.ts';
+import { approvalState, lastAttempt, planStep } from '../machine/state.ts';
 import type {
   ApprovalState,
   AttemptState,
@@ -181,9 +181,9 @@ function stepReason(
 ): { readonly reason: string | null; readonly hint: string | null } {
   if (step.failure !== null) return { reason: step.failure.message, hint: step.failure.hint };
   if (step.waiting?.reason === 'approval') {
-    const approval = state.approvals.get(step.waiting.approvalId);
-    const rules = approval?.why.map((rule) => rule.text).join('; ') ?? '';
-    const question = approval?.kind === 'gate' ? 'waits for a decision' : 'waits for approval';
+    const { why, kind } = approvalState(state, step.waiting.approvalId);
+    const rules = why.map((rule) => rule.text).join('; ');
+    const question = kind === 'gate' ? 'waits for a decision' : 'waits for approval';
     return {
       reason: rules === '' ? question : `${question}: ${rules}`,
       hint: `ccdash approve ${step.waiting.approvalId} --reason …`,

@@ -98,9 +98,9 @@ function shownToLines(shown: unknown, run: RunView | null): readonly Line[] {
   return references.flatMap((reference): readonly Line[] => {
     const [stepId = '', key = ''] = reference.split('.');
     const step = run?.steps.find(({ id }) => id === stepId);
-    const attempt = step?.attempts.at(-1);
-    if (key === 'output' && attempt?.output != null) {
-      const { bytes, tail } = attempt.output;
+    const output = step?.attempts.at(-1)?.output ?? null;
+    if (key === 'output' && output !== null) {
+      const { bytes, tail } = output;
       const last = tail.slice(-TAIL_LINES);
       const title = `  ${reference}, ${bytes} bytes, its last ${last.length} lines:`;
       return [[quiet(title)], ...last.map((line): Line => ['    ', toPlainText(line)])];

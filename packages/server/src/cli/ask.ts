@@ -19,23 +19,20 @@ export type Answer =
 
 /** How long the keyboard must be silent before the question is put. */
 const SILENCE_MS = 150;
+const INTERRUPTED = 'Ctrl-C';
 
 export async function askForDecision(context: Context, fields: FormFields): Promise<Answer> {
   await drainInput();
   const gone = new AbortController();
   const lines = createInterface({ input: process.stdin, output: process.stdout });
-  let isInterrupted = false;
-  lines.on('SIGINT', () => {
-    isInterrupted = true;
-    gone.abort();
-  });
+  lines.on('SIGINT', () => gone.abort(INTERRUPTED));
   lines.on('close', () => gone.abort());
   try {
     return await converse(context, lines, gone.signal, fields);
   } catch (error) {
     if (!(error instanceof Error && error.name === 'AbortError')) throw error;
     context.say('');
-    return { type: isInterrupted ? 'interrupted' : 'later' };
+    return { type: gone.signal.reason === INTERRUPTED ? 'interrupted' : 'later' };
   } finally {
     lines.close();
   }

@@ -26,8 +26,8 @@ export async function showAudit(
       if (context.isJson) context.writeJson(event);
       else {
         const { position, at, type, actor, runId } = event;
-        const data = event.data as unknown as { readonly step?: string } | null;
-        const where = [runId, data?.step].filter((part) => part != null).join(' ');
+        const { step = '' } = event.data as unknown as { readonly step?: string };
+        const where = `${runId ?? ''} ${step}`.trim();
         context.say(
           { text: `${String(position).padStart(6)}  ${at}  `, style: 'quiet' },
           type.padEnd(20),

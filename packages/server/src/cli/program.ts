@@ -61,7 +61,7 @@ function addServerVerbs(program: Command, act: Act): void {
 }
 
 function addPlanVerbs(program: Command, act: Act): void {
-  const verbs = (): Promise<typeof import('./project-verbs.ts')> => import('./project-verbs.ts');
+  const verbs = () => import('./project-verbs.ts');
   program
     .command('init')
     .description('write .ccdash/ with a commented config, a policy, an example plan')
@@ -84,7 +84,7 @@ function addPlanVerbs(program: Command, act: Act): void {
 }
 
 function addRunVerbs(program: Command, act: Act): void {
-  const verbs = (): Promise<typeof import('./run-verbs.ts')> => import('./run-verbs.ts');
+  const verbs = () => import('./run-verbs.ts');
   const run = program
     .command('run')
     .description('launch a plan and follow it')
@@ -161,7 +161,7 @@ function addRunVerbs(program: Command, act: Act): void {
 }
 
 function addApprovalVerbs(program: Command, act: Act): void {
-  const verbs = (): Promise<typeof import('./approval-verbs.ts')> => import('./approval-verbs.ts');
+  const verbs = () => import('./approval-verbs.ts');
   program
     .command('approvals')
     .description('what waits for a decision: what, why, which rule, digest')
@@ -197,7 +197,7 @@ function addApprovalVerbs(program: Command, act: Act): void {
 }
 
 function addAuditVerbs(program: Command, act: Act): void {
-  const verbs = (): Promise<typeof import('./audit-verbs.ts')> => import('./audit-verbs.ts');
+  const verbs = () => import('./audit-verbs.ts');
   const audit = program.command('audit').description('the log').helpCommand(false);
   audit
     .command('show')

@@ -1,6 +1,7 @@
 /** Verbs that need no server: a project's first files, and plan files. */
 import { resolve } from 'node:path';
 import type { PlanProblem, Result } from '@ccdash/api/client';
+import type { loadPlan } from '../app.ts';
 import type { Context } from './context.ts';
 import { findProject } from './project.ts';
 import { EXIT, failureToRefusal, planProblemToText, refuse } from './refusals.ts';
@@ -66,16 +67,13 @@ async function load(
   context: Context,
   file: string,
 ): Promise<Result<Loaded, readonly PlanProblem[]>> {
-  const { loadPlan } = await import('../app.ts');
+  const app = await import('../app.ts');
   const project = findProject(context);
   const projectDir = project.ok ? project.value.dir : context.cwd;
-  return loadPlan(resolve(context.cwd, file), { projectDir, file });
+  return app.loadPlan(resolve(context.cwd, file), { projectDir, file });
 }
 
-type Loaded = Extract<
-  Awaited<ReturnType<typeof import('../app.ts').loadPlan>>,
-  { readonly ok: true }
->['value'];
+type Loaded = Extract<Awaited<ReturnType<typeof loadPlan>>, { readonly ok: true }>['value'];
 
 function refuseInvalid(context: Context, file: string, problems: readonly PlanProblem[]): number {
   const at = problems[0]?.at;

@@ -179,6 +179,10 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
       const { failure } = outcome;
       return { outcome: 'stopped', failure, exitCode, output, usage, checks: [], setAside: null };
     }
+    // Its host gave up waiting for an engine: the work was cut off, and may go on where it was.
+    if (outcome.status === 'failed' && outcome.failure.code === 'orphaned') {
+      return { outcome: 'interrupted', detail: outcome.failure.message };
+    }
     const failed = async (failure: Failure, retryable: boolean): Promise<AttemptReportEnd> => ({
       outcome: 'failed',
       retryable,

@@ -1,6 +1,8 @@
 /** The engine's connection to the host process that runs commands: found again, or started when first needed. */
+import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { dirname } from 'node:path';
 
 import type { AttemptSpec } from '@ccdash/core';
 import { isAlive } from '../base/process-identity.ts';
@@ -47,6 +49,8 @@ export function createPoolLink(options: PoolLinkOptions): PoolLink {
     if (known !== null && isAlive(known.host)) {
       const socket = await greet(known);
       if (socket !== null) return socket;
+    } else if (known !== null) {
+      rmSync(dirname(known.socket), { recursive: true, force: true });
     }
     await startHost(host, { kind: 'pool', stateDir, epoch, idleLimitMs }, poolLog(stateDir));
     const fresh = readLease(poolLease(stateDir));

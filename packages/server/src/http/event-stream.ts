@@ -16,6 +16,8 @@ export interface EventStreamOptions {
   readonly maxPending: number;
   /** Ends the connection at once, whatever is still to be written to it. */
   readonly disconnect: () => void;
+  /** The server closes: the stream ends here. */
+  readonly ending: AbortSignal;
 }
 
 const encoder = new TextEncoder();
@@ -24,6 +26,7 @@ const frameByEvent = new WeakMap<StoredEvent, Uint8Array>();
 
 export function createEventStream(options: EventStreamOptions): ReadableStream<Uint8Array> {
   const { workbench, runId, fromSequence, heartbeatMs, maxPending, disconnect } = options;
+  const { ending } = options;
   let next = fromSequence;
   let replay: readonly StoredEvent[] = [];
   let replayed = 0;
@@ -36,6 +39,7 @@ export function createEventStream(options: EventStreamOptions): ReadableStream<U
   function close(): void {
     isOpen = false;
     unsubscribe();
+    ending.removeEventListener('abort', close);
     if (heartbeat !== null) clearInterval(heartbeat);
     wake?.();
   }
@@ -65,6 +69,7 @@ export function createEventStream(options: EventStreamOptions): ReadableStream<U
           if (isOpen && (controller.desiredSize ?? 0) > 0) controller.enqueue(HEARTBEAT);
         }, heartbeatMs);
         heartbeat.unref();
+        ending.addEventListener('abort', close);
       },
       pull: async (controller) => {
         while (isOpen) {
@@ -80,6 +85,7 @@ export function createEventStream(options: EventStreamOptions): ReadableStream<U
             return;
           }
         }
+        if (ending.aborted) controller.close();
       },
       cancel: close,
     },

@@ -41,6 +41,8 @@ export interface HandlerOptions {
   readonly requestShutdown: () => void;
   readonly heartbeatMs: number;
   readonly maxPending: number;
+  /** Aborted when the server closes. */
+  readonly ending: AbortSignal;
 }
 
 /** A request that was let in, its body and query read by the schemas of its route. */
@@ -50,7 +52,7 @@ export interface Call {
   param(name: string): string;
   body<T>(schema: z.ZodType<T>): T;
   query<T>(schema: z.ZodType<T>): T;
-  disconnect(): void;
+  readonly disconnect: () => void;
 }
 
 export type Handler = (call: Call) => Promise<Response | Problem> | Response | Problem;
@@ -129,12 +131,13 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
             hint: 'Send the id of the last frame, or none.',
           };
         }
-        const { heartbeatMs, maxPending } = options;
-        const { disconnect } = call;
-        const stream = { workbench, runId: run.id, fromSequence, heartbeatMs, maxPending };
-        return new Response(createEventStream({ ...stream, disconnect }), {
-          headers: { 'content-type': 'text/event-stream' },
+        const stream = createEventStream({
+          ...options,
+          runId: run.id,
+          fromSequence,
+          disconnect: call.disconnect,
         });
+        return new Response(stream, { headers: { 'content-type': 'text/event-stream' } });
       }),
     attemptOutput: async (call) => {
       const { id, step, number } = attemptOf(call);
@@ -195,7 +198,7 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
     shutdown: (call) => {
       call.body(emptyRequest);
       // A turn later, so that the answer is on its way before the server closes.
-      clockTurn(options.requestShutdown);
+      setImmediate(options.requestShutdown);
       return Response.json({ status: 'ok' }, { status: 202 });
     },
   };
@@ -210,10 +213,6 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
 /** Opens the pages in a browser, once. */
 export function loginUrl(baseUrl: string, code: string): string {
   return `${baseUrl}/login?code=${code}`;
-}
-
-function clockTurn(act: () => void): void {
-  setImmediate(act);
 }
 
 function answer(result: Result<unknown, WorkbenchRefusal>, status = 200): Response | Problem {
@@ -254,13 +253,13 @@ function linesToStream(lines: Iterable<string>): ReadableStream<Uint8Array> {
     pull: (controller) => {
       let text = '';
       for (let count = 0; count < EXPORT_LINES; count += 1) {
-        const { done, value } = iterator.next();
-        if (done === true) {
+        const line = iterator.next();
+        if (line.done === true) {
           if (text !== '') controller.enqueue(encoder.encode(text));
           controller.close();
           return;
         }
-        text += `${value}\n`;
+        text += `${line.value}\n`;
       }
       controller.enqueue(encoder.encode(text));
     },

@@ -38,7 +38,7 @@ export interface HttpServer {
   readonly token: string;
   /** Opens the pages in a browser, once, within 15 minutes. */
   readonly loginUrl: string;
-  /** Ends streams, lets other requests finish for a moment, and frees the port. May be called again. */
+  /** Ends streams of events, lets other requests finish for a moment, and frees the port. May be called again. */
   close(): Promise<void>;
 }
 
@@ -46,6 +46,7 @@ const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
 const HEARTBEAT_MS = 15_000;
 const MAX_PENDING = 1000;
 const CLOSE_PATIENCE_MS = 1000;
+const CLOSE_POLL_MS = 20;
 
 /** Errors: Failure `host_not_loopback`, `port_in_use`, `cannot_listen`, `state_unusable`. */
 export async function openHttpServer(
@@ -69,8 +70,10 @@ export async function openHttpServer(
     owner: localOwner(),
     clock: options.clock,
   });
+  const ending = new AbortController();
   const app = createHttpApp({
     ...options,
+    ending: ending.signal,
     credentials,
     hosts: allowedHosts(port.value),
     baseUrl: url,
@@ -90,7 +93,10 @@ export async function openHttpServer(
     port: port.value,
     token: token.value,
     loginUrl: loginUrl(url, credentials.createCode().code),
-    close: () => (closing ??= closeServer(server)),
+    close: () => {
+      ending.abort();
+      return (closing ??= closeServer(server));
+    },
   });
 }
 
@@ -123,13 +129,15 @@ function listen(server: Server, host: string, port: number): Promise<Result<numb
   });
 }
 
+/** Connections are kept open for a next request: each is closed once it waits for one. */
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
+    const idle = setInterval(() => server.closeIdleConnections(), CLOSE_POLL_MS);
     const impatient = setTimeout(() => server.closeAllConnections(), CLOSE_PATIENCE_MS);
     server.close(() => {
+      clearInterval(idle);
       clearTimeout(impatient);
       resolve();
     });
-    server.closeIdleConnections();
   });
 }

@@ -129,7 +129,7 @@ function wordsFor(refusal: WorkbenchRefusal): Words {
     case 'PlanInvalid':
       return { detail: refusal.detail, hint: 'See every problem: ccdash plan check FILE' };
     case 'InputInvalid':
-      return { detail: `${sentence(refusal.detail)}`, hint: 'Give it: --input name=value' };
+      return { detail: sentence(refusal.detail), hint: 'Give it: --input name=value' };
     case 'ProjectUnusable': {
       const { message, hint } = refusal.failure;
       return { detail: message, ...(hint === null ? {} : { hint }) };

@@ -6,7 +6,7 @@
 export const GO_FD = 3;
 export const STAGE_FD = 4;
 
-export const GATE_SCRIPT = [
+const GATE_SCRIPT: string = [
   `read -r go <&${GO_FD} || exit 125`,
   `if ! command -v -- "$1" >/dev/null 2>&1; then echo missing >&${STAGE_FD}; exit 127; fi`,
   `echo ran >&${STAGE_FD}`,

@@ -1,6 +1,7 @@
 /**
  * Runs inside the sandbox, before the program: joins ports of the sandbox's own loopback to sockets that lead out to
- * the host's proxy and model gateway. Imports nothing of ours, since only this one file is mounted there.
+ * the host's proxy and model gateway. Only this one file is mounted there, so it imports nothing of ours, and has no
+ * functions with names, for which the bundler would add an import of its own.
  *
  *   inside '[{"port":8118,"socket":"/run/ccdash/proxy"}]' PROGRAM ARG…
  */
@@ -13,12 +14,23 @@ interface Forward {
   readonly socket: string;
 }
 
-const [, , forwards = '[]', program = '', ...args] = process.argv;
-
 // The group gets them, the program with it; this process ends when the program does.
 for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
 
-await Promise.all((JSON.parse(forwards) as readonly Forward[]).map(listen));
+const [, , forwards = '[]', program = '', ...args] = process.argv;
+for (const { port, socket } of JSON.parse(forwards) as readonly Forward[]) {
+  const server = createServer({ allowHalfOpen: true }, (incoming) => {
+    const outgoing = connect({ path: socket, allowHalfOpen: true });
+    incoming.on('error', () => outgoing.destroy());
+    outgoing.on('error', () => incoming.destroy());
+    incoming.pipe(outgoing).pipe(incoming);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+}
+
 // Descriptors 3 and 4 are the gate's.
 const child = spawn(program, args, { stdio: [0, 1, 2, 3, 4] });
 child.on('error', (error) => {
@@ -26,19 +38,6 @@ child.on('error', (error) => {
   process.exit(127);
 });
 child.on('exit', (code, signal) => {
-  // Nothing can kill the first process but its own exit; the code says which signal, as shells do.
+  // The first process of a namespace cannot be killed from inside it: the code says which signal, as shells do.
   process.exit(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
 });
-
-function listen({ port, socket }: Forward): Promise<void> {
-  const server = createServer({ allowHalfOpen: true }, (incoming) => {
-    const outgoing = connect({ path: socket, allowHalfOpen: true });
-    incoming.on('error', () => outgoing.destroy());
-    outgoing.on('error', () => incoming.destroy());
-    incoming.pipe(outgoing).pipe(incoming);
-  });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
-  });
-}

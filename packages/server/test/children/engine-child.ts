@@ -39,7 +39,8 @@ const opened = await openWorkbench({
   },
 });
 if (!opened.ok) fail(opened.error);
-const { workbench } = opened.value;
+const open = opened.value;
+const { workbench } = open;
 
 let busy = Promise.resolve();
 workbench.subscribe((event) => {
@@ -52,7 +53,7 @@ async function attend(): Promise<void> {
     if (run.status === 'succeeded' || run.status === 'failed' || run.status === 'canceled') {
       say(`POINTS ${String(points)}`);
       say(`ENDED ${run.status}`);
-      await opened.value.close();
+      await open.close();
       process.exit(0);
     }
     for (const { reason, approval } of run.blocked) {

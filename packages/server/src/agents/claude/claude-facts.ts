@@ -7,16 +7,24 @@ export interface FactReader {
   /** Facts of one message, in order. */
   read(message: SDKMessage): readonly AgentFactBody[];
   /** Ends of the calls that nobody has heard of again. */
-  rest(status: 'interrupted' | 'unknown'): readonly AgentFactBody[];
+  rest(): readonly AgentFactBody[];
 }
 
 const LONGEST_SUMMARY = 500;
 
-/** `isDenied`: whether the gate has refused a call. */
-export function createFactReader(
-  workspace: string,
-  isDenied: (callId: string) => boolean,
-): FactReader {
+export interface FactReaderOptions {
+  readonly workspace: string;
+  /** Whether the gate has refused a call. */
+  readonly isDenied: (callId: string) => boolean;
+  /** Whether calls that end badly now were cut off by us. */
+  readonly isStopped: () => boolean;
+}
+
+export function createFactReader({
+  workspace,
+  isDenied,
+  isStopped,
+}: FactReaderOptions): FactReader {
   const openCalls = new Set<string>();
   /** Callers of subagents, outermost first, by the call that started the agent. */
   const pathByCall = new Map<string, readonly string[]>();
@@ -52,8 +60,8 @@ export function createFactReader(
     return content.flatMap((block): AgentFactBody[] => {
       if (block.type !== 'tool_result' || !openCalls.delete(block.tool_use_id)) return [];
       const callId = block.tool_use_id;
-      const failed = block.is_error === true;
-      const status = isDenied(callId) ? 'denied' : failed ? 'error' : 'ok';
+      const failed = isStopped() ? 'interrupted' : 'error';
+      const status = isDenied(callId) ? 'denied' : block.is_error === true ? failed : 'ok';
       const checkpoint = message.parent_tool_use_id === null ? (message.uuid ?? null) : null;
       return [
         { type: 'tool-ended', callId, status, summary: summaryOf(block.content), checkpoint },
@@ -79,7 +87,8 @@ export function createFactReader(
       }
       return [];
     },
-    rest: (status) => {
+    rest: () => {
+      const status = isStopped() ? 'interrupted' : 'unknown';
       const facts = [...openCalls].map(
         (callId) =>
           ({

@@ -38,7 +38,11 @@ export function startClaudeSession(context: Context, version: string): AgentHand
   const fileRules = createFileRules({ workspace, write: work.write, readable: [stateDir] });
   const gate = createToolGate({ workspace, tools: work.tools, fileRules, ask: context.gate });
   const denied = new Set<string>();
-  const facts = createFactReader(workspace, (callId) => denied.has(callId));
+  const facts = createFactReader({
+    workspace,
+    isDenied: (callId) => denied.has(callId),
+    isStopped: () => isStopped,
+  });
   const abort = new AbortController();
   const programs = new Set<Promise<void>>();
   const children = new Set<ChildProcess>();
@@ -115,7 +119,7 @@ export function startClaudeSession(context: Context, version: string): AgentHand
     }
     gate.close();
     await programsGone();
-    for (const fact of facts.rest(isStopped ? 'interrupted' : 'unknown')) context.emit(fact);
+    for (const fact of facts.rest()) context.emit(fact);
     const usage = usageOf(context, result);
     const said = thrown instanceof Error ? thrown.message : thrown === null ? '' : String(thrown);
     const trouble = [said, stderr.trim()].filter((text) => text !== '').join('\n') || null;

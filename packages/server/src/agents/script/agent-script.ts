@@ -183,6 +183,11 @@ const turnSchema = z
       const message = 'an answer ends the work; give its calls a turn of their own';
       context.addIssue({ code: 'custom', message });
     }
+    const saysNothing = [say, calls, answer].every((each) => each === undefined);
+    if (error?.times !== undefined && saysNothing) {
+      const message = 'an error that passes is followed by say, calls or answer in the same turn';
+      context.addIssue({ code: 'custom', message });
+    }
     if ([say, calls, answer, error, stall].every((each) => each === undefined)) {
       const message = 'a turn has at least one of: say, calls, answer, error, stall';
       context.addIssue({ code: 'custom', message });

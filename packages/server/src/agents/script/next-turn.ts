@@ -30,12 +30,13 @@ export function nextTurn(
   const played = scriptFor(script, firstPrompt(messages));
   if (played === null) return null;
   const index = script.scripts.indexOf(played);
-  let { results, ends } = progressOf(messages);
+  let results = resultsIn(messages);
+  const lastWords = lastWordsIn(messages);
   for (const [position, turn] of played.turns.entries()) {
     const needed = turn.answer === null ? turn.calls.length : 1;
-    if (needed > 0 ? results < needed : ends === 0) return { turn, key: `${index}.${position}` };
-    if (needed > 0) results -= needed;
-    else ends -= 1;
+    const isOver = needed > 0 ? results >= needed : takeWords(lastWords, turn.say);
+    if (!isOver) return { turn, key: `${index}.${position}` };
+    results -= needed;
   }
   return { turn: SCRIPT_END, key: `${index}.end` };
 }
@@ -54,19 +55,29 @@ export function firstPrompt(messages: readonly ConversationMessage[]): string {
     .join('\n');
 }
 
-function progressOf(messages: readonly ConversationMessage[]): { results: number; ends: number } {
-  let results = 0;
-  let ends = 0;
-  for (const [index, message] of messages.entries()) {
-    const blocks = blocksOf(message);
-    const has = (type: string): boolean => blocks.some((block) => block.type === type);
-    if (message.role === 'user') {
-      results += blocks.filter(({ type }) => type === 'tool_result').length;
-    } else if (message.role === 'assistant' && !has('tool_use') && index < messages.length - 1) {
-      ends += 1;
-    }
-  }
-  return { results, ends };
+function resultsIn(messages: readonly ConversationMessage[]): number {
+  return messages
+    .filter(({ role }) => role === 'user')
+    .flatMap(blocksOf)
+    .filter(({ type }) => type === 'tool_result').length;
+}
+
+/** What was said without a call, before somebody spoke again; programs add words of their own, such as on interrupts. */
+function lastWordsIn(messages: readonly ConversationMessage[]): string[] {
+  return messages
+    .slice(0, -1)
+    .filter(({ role }) => role === 'assistant')
+    .map(blocksOf)
+    .filter((blocks) => !blocks.some(({ type }) => type === 'tool_use'))
+    .map((blocks) => blocks.map(({ text }) => text ?? '').join(''));
+}
+
+/** Whether these were the words of a turn; they are then used up. */
+function takeWords(lastWords: string[], say: string | null): boolean {
+  const found = say === null ? -1 : lastWords.indexOf(say);
+  if (found < 0) return false;
+  lastWords.splice(0, found + 1);
+  return true;
 }
 
 function blocksOf(message: ConversationMessage | undefined): readonly ConversationBlock[] {

@@ -1,0 +1,29 @@
+import { AGENT_ADAPTER_CASES } from '@ccdash/core/testing';
+import { afterEach, beforeAll, describe, test } from 'vitest';
+import { createAdapters } from '../src/agents/registry.ts';
+import { createAgentBench } from './agent-bench.ts';
+import type { OpenBench } from './agent-bench.ts';
+
+const benches: OpenBench[] = [];
+afterEach(async () => {
+  for (const bench of benches.splice(0)) await bench.close();
+});
+
+async function createBench(adapter: string): Promise<OpenBench> {
+  const bench = await createAgentBench(adapter);
+  benches.push(bench);
+  return bench;
+}
+
+describe.each(['scripted', 'claude'])('the agent %s', (adapter) => {
+  beforeAll(async () => {
+    const probe = await createAdapters().probe(adapter);
+    if (probe?.available === true) return;
+    const { problem, install } = probe ?? { problem: 'there is no such adapter', install: null };
+    throw new Error(`the agent ${adapter} cannot be tested: ${problem}. ${install ?? ''}`);
+  });
+
+  test.each(AGENT_ADAPTER_CASES)('[$rule] $name', async ({ run }) => {
+    await run({ createBench: () => createBench(adapter) });
+  });
+});

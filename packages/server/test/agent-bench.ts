@@ -1,0 +1,195 @@
+/** Adapters at work without a host: their programs are plain child processes, their gateway is reached by a loopback port. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import type {
+  AgentAdapter,
+  AgentFactBody,
+  AgentHandle,
+  AgentOutcome,
+  AgentRunContext,
+  AgentWork,
+  GateQuestion,
+} from '@ccdash/core';
+import { TRIAL_SESSION } from '@ccdash/core/testing';
+import type { AgentBench, AgentTrial } from '@ccdash/core/testing';
+import { createModelGateway } from '../src/agents/gateway/model-gateway.ts';
+import type { ModelGateway } from '../src/agents/gateway/model-gateway.ts';
+import { createAdapters } from '../src/agents/registry.ts';
+import { processesWith, until } from './host-fixture.ts';
+
+const ALL_TOOLS = ['read', 'search', 'edit', 'exec', 'fetch', 'agent'];
+export const BENCH_TOKEN = 'bench-token-6f1d2c3b4a5968778695a4b3c2d1e0f0';
+
+export interface OpenBench extends AgentBench {
+  readonly stateDir: string;
+  /** The gateway of the attempt that was started last. */
+  gateway(): ModelGateway;
+  close(): Promise<void>;
+}
+
+export async function createAgentBench(adapterId: string): Promise<OpenBench> {
+  const adapters = createAdapters();
+  const adapter = await adapters.adapterOf(adapterId);
+  if (adapter === null) throw new Error(`there is no adapter ${adapterId}`);
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'ccdash-agent-')));
+  const [workspace, stateDir, outside] = ['work', 'state', 'outside'].map((name) => {
+    const folder = join(root, name);
+    mkdirSync(folder);
+    return folder;
+  }) as [string, string, string];
+  const handles: AgentHandle[] = [];
+  const closing: (() => Promise<void>)[] = [];
+  let gateway: ModelGateway | null = null;
+  let attempts = 0;
+
+  function start(trial: AgentTrial) {
+    attempts += 1;
+    const facts: AgentFactBody[] = [];
+    const questions: GateQuestion[] = [];
+    const scriptFile = join(root, `script-${attempts}.json`);
+    writeFileSync(scriptFile, JSON.stringify({ version: 1, scripts: [{ turns: trial.turns }] }));
+    const work = workOf(adapter?.id ?? '', trial, scriptFile, stateDir);
+    const handle = lateHandle(async () => {
+      const socketPath = join(root, `gateway-${attempts}`);
+      const opened = await createModelGateway({
+        socketPath,
+        token: BENCH_TOKEN,
+        work,
+        providerSecrets: {},
+        onLimitReached: () => undefined,
+        onActivity: () => undefined,
+      });
+      if (!opened.ok) throw new Error(opened.error.message);
+      gateway = opened.value;
+      const loopback = await joinToLoopback(socketPath);
+      closing.push(opened.value.close, loopback.close);
+      return (adapter as AgentAdapter<ChildProcess>).start({
+        work,
+        workspace,
+        stateDir,
+        env: { PATH: process.env['PATH'] ?? '', HOME: join(root, 'home'), TMPDIR: root },
+        gateway: { baseUrl: loopback.url, token: BENCH_TOKEN },
+        emit: (fact) => facts.push(fact),
+        gate: async (question) => {
+          questions.push(question);
+          return trial.gate === undefined ? { decision: 'allow' } : trial.gate(question);
+        },
+        spawn: spawnInGroup,
+      });
+    });
+    handles.push(handle);
+    return { handle, facts, questions };
+  }
+
+  return {
+    start,
+    outside,
+    stateDir,
+    read: (path) => {
+      const file = resolve(workspace, path);
+      return existsSync(file) ? readFileSync(file, 'utf8') : null;
+    },
+    write: (path, content) => writeFileSync(resolve(workspace, path), content),
+    link: (path, target) => {
+      mkdirSync(dirname(join(workspace, path)), { recursive: true });
+      symlinkSync(target, join(workspace, path));
+    },
+    isRunning: (mark) => processesWith(mark).length > 0,
+    canResume: async (token) => (await adapters.canResume(token, stateDir)).ok,
+    until,
+    gateway: () => {
+      if (gateway === null) throw new Error('nothing has been started');
+      return gateway;
+    },
+    close: async () => {
+      await Promise.all(handles.map((handle) => handle.cancel('the test is over')));
+      for (const close of closing) await close();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+function workOf(
+  adapter: string,
+  trial: AgentTrial,
+  scriptFile: string,
+  stateDir: string,
+): AgentWork {
+  return {
+    kind: 'agent',
+    adapter,
+    prompt: 'Do what there is to do.',
+    model: 'claude-sonnet-4-5',
+    tools: trial.tools ?? ALL_TOOLS,
+    write: trial.write ?? ['**'],
+    maxTurns: trial.maxTurns ?? null,
+    maxTokens: null,
+    outputSchema: trial.outputSchema ?? null,
+    session: trial.session ?? { kind: 'new', id: TRIAL_SESSION },
+    stateDir,
+    upstream: { kind: 'scripted', scriptFile },
+    ext: {},
+  };
+}
+
+/** A handle on what is only being prepared. */
+function lateHandle(begin: () => Promise<AgentHandle>): AgentHandle {
+  const begun = begin();
+  return {
+    done: begun.then(({ done }): Promise<AgentOutcome> => done),
+    cancel: async (reason) => (await begun).cancel(reason),
+  };
+}
+
+/** As a host without a sandbox does it: a signal goes to everything that the program has started. */
+const spawnInGroup: AgentRunContext<ChildProcess>['spawn'] = (command, args, options) => {
+  const child = spawn(command, args, { ...options, stdio: 'pipe', detached: true });
+  child.kill = (signal) => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
+      return false;
+    }
+    return process.kill(-child.pid, signal);
+  };
+  return child;
+};
+
+async function joinToLoopback(socketPath: string) {
+  const open = new Set<Socket>();
+  const server = createServer((incoming) => {
+    const outgoing = connect(socketPath);
+    for (const socket of [incoming, outgoing]) {
+      open.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.on('close', () => {
+        incoming.destroy();
+        outgoing.destroy();
+        open.delete(socket);
+      });
+    }
+    incoming.pipe(outgoing).pipe(incoming);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise<void>((done) => {
+        for (const socket of open) socket.destroy();
+        server.close(() => done());
+      }),
+  };
+}

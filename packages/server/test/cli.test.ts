@@ -1,0 +1,421 @@
+/** Verbs against the real HTTP server over the workbench in memory of `http-fixture.ts`. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { writeServerFile } from '../src/cli/server-file.ts';
+import { createCliFixture } from './cli-fixture.ts';
+import type { CliFixture, Json } from './cli-fixture.ts';
+import { openHttpFixture, planText, until } from './http-fixture.ts';
+import type { HttpFixture } from './http-fixture.ts';
+
+let cli: CliFixture;
+let http: HttpFixture;
+
+beforeAll(async () => {
+  cli = createCliFixture();
+  http = await openHttpFixture({ stateDir: cli.stateDir });
+  writeServerFile(cli.stateDir, http.server.url);
+  cli.write('good.yaml', planText({ build: 'true', ship: 'true' }, 'Good'));
+  cli.write('bad.yaml', planText({ build: 'false', ship: 'true' }, 'Bad'));
+  cli.write('gate.yaml', planText({ build: 'true', review: 'approve', ship: 'true' }, 'Gate'));
+  cli.write('risky.yaml', planText({ ship: 'true' }, 'Risky', ['ship']));
+  cli.write('hold.yaml', planText({ build: 'hold' }, 'Hold'));
+  cli.write('gone.yaml', planText({ build: 'gone' }, 'Gone'));
+  cli.write('broken.yaml', 'version: 1\nname: x\nsteps:\n  - id: A\n    run: x\n');
+});
+
+afterAll(async () => {
+  expect(http.bugs).toEqual([]);
+  await http.close();
+  cli.remove();
+});
+
+function newestRun(): string {
+  return http.workbench.runs()[0]!.id;
+}
+
+function openApproval(): string {
+  return http.workbench.approvals().findLast(({ status }) => status === 'open')!.id;
+}
+
+describe('following', () => {
+  test('[CL1] a run that succeeds is told line by line, and exits 0', async () => {
+    const { exitCode, stdout, stderr } = await cli.run('run', 'good.yaml');
+    expect(exitCode, stderr).toBe(0);
+    const words = stdout.split('\n').map((line) => line.replace(/^\d\d:\d\d:\d\d/, 'TIME'));
+    expect(words[0]).toMatch(/^Good {2}revision \d+, run run_\d+$/);
+    expect(words.slice(1, 5).map((line) => line.replace(/ +[\d.]+ s$/, ''))).toEqual([
+      'TIME  > build  running',
+      'TIME  + build  succeeded',
+      'TIME  > ship   running',
+      'TIME  + ship   succeeded',
+    ]);
+    expect(words[5]).toMatch(/^\+ run run_\d+ succeeded {2}2 of 2 steps, [\d.]+ s$/);
+    expect(stdout).toMatch(/^[\x20-\x7e\n]*$/);
+  });
+
+  test('[CL1] a run that fails shows the end of its output without escape sequences, and exits 1', async () => {
+    const { exitCode, stdout } = await cli.run('run', 'bad.yaml');
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('x build  failed  it ended with exit code 1');
+    expect(stdout).toContain('| first line\n');
+    expect(stdout).toContain('| last line red\n');
+    expect(stdout).toContain(`build failed: ccdash retry ${newestRun()} build`);
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  test('[CL2] with --json it is events, one a line, and the run at last', async () => {
+    const { exitCode, documents, stderr } = await cli.json('run', 'bad.yaml');
+    expect([exitCode, stderr]).toEqual([1, '']);
+    const id = newestRun();
+    expect(documents.slice(0, -1)).toEqual(http.workbench.runEvents(id, 0));
+    expect(documents.at(-1)).toEqual({ type: 'run', ...http.workbench.run(id) });
+  });
+
+  test('[CL3] a run that waits for people exits 3 and says how to decide', async () => {
+    const { exitCode, stdout } = await cli.run('run', 'gate.yaml');
+    expect(exitCode).toBe(3);
+    const id = openApproval();
+    expect(stdout).toContain('? review  waits for a decision  May review pass?');
+    expect(stdout).toContain('The rule says allow. (played)');
+    expect(stdout).toContain(`ccdash approve ${id} --reason`);
+    const last = (await cli.json('watch', newestRun())).documents.at(-1);
+    expect(last).toMatchObject({
+      type: 'run',
+      status: 'blocked',
+      blocked: [{ reason: 'approval', step: 'review', approval: id }],
+    });
+  });
+
+  test('[CL4] a detached run is launched and left alone', async () => {
+    const { exitCode, documents } = await cli.json('run', 'hold.yaml', '--detach');
+    expect(exitCode).toBe(0);
+    expect(documents).toEqual([expect.objectContaining({ id: newestRun(), status: 'queued' })]);
+  });
+
+  test('[CL5] Ctrl-C detaches: exit code 130, and the run goes on', async () => {
+    const followed = cli.start('run', 'hold.yaml');
+    await until(() => followed.stdout().includes('build  running'));
+    followed.child.kill('SIGINT');
+    const { exitCode, stdout } = await followed.ended;
+    expect(exitCode).toBe(130);
+    expect(stdout).toContain(`come back with: ccdash watch ${newestRun()}`);
+    expect(http.workbench.run(newestRun())?.status).toBe('running');
+    await until(() => http.workbench.followers() === 0);
+  });
+
+  test('[CL5] whoever watches sees a run end that was canceled elsewhere', async () => {
+    await cli.run('run', 'hold.yaml', '--detach');
+    const id = newestRun();
+    const watching = cli.start('watch', id);
+    await until(() => watching.stdout().includes('build  running'));
+    const canceled = await cli.run('cancel', id, '--reason', 'enough');
+    expect(canceled.exitCode).toBe(0);
+    const { exitCode, stdout } = await watching.ended;
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('run    is being canceled  enough');
+    expect(stdout).toContain(`run ${id} canceled`);
+  });
+
+  test('[CL2] exec runs one command as a plan of one step', async () => {
+    const { exitCode, documents } = await cli.json('exec', '--detach');
+    expect([exitCode, documents[0]]).toMatchObject([2, { error: { type: 'UsageError' } }]);
+    const done = await cli.run('exec', '--feature', 'x-1', '--', 'true', '--json', "it's");
+    expect(done.exitCode, done.stderr).toBe(0);
+    const run = http.workbench.run(newestRun());
+    expect(run).toMatchObject({ feature: 'x-1', steps: [{ id: 'command', status: 'succeeded' }] });
+    const plan = http.workbench.plan(run!.plan.id)!.plan;
+    expect(plan.steps[0]).toMatchObject({ program: { argv: ['true', '--json', "it's"] } });
+  });
+});
+
+describe('deciding', () => {
+  beforeEach(async () => {
+    await cli.run('run', 'gate.yaml', '--detach');
+  });
+
+  test('[CL6] a waiting request shows what is asked, why, by which rule, and its digest', async () => {
+    const { exitCode, stdout } = await cli.run('approvals');
+    expect(exitCode).toBe(0);
+    const approval = http.workbench.approvals().find(({ id }) => id === openApproval())!;
+    for (const part of [
+      approval.id,
+      approval.runId,
+      'question  May review pass?',
+      'The rule says allow. (played)',
+      '1 person, role approver',
+      approval.subjectDigest,
+      `ccdash approve ${approval.id}`,
+    ]) {
+      expect(stdout).toContain(part);
+    }
+    const { documents } = await cli.json('approvals');
+    expect(documents[0]).toEqual(
+      JSON.parse(
+        JSON.stringify(http.workbench.approvals().filter(({ status }) => status === 'open')),
+      ),
+    );
+  });
+
+  test('[CL7] an approval names the digest that was fetched; another one is a conflict', async () => {
+    const id = openApproval();
+    const moved = await cli.json('approve', id, '--digest', 'sha256:other');
+    expect([moved.exitCode, moved.documents]).toMatchObject([
+      6,
+      [{ error: { type: 'SubjectMoved' } }],
+    ]);
+    const approved = await cli.json('approve', id, '--reason', 'fine');
+    expect(approved.exitCode).toBe(0);
+    expect(approved.documents).toMatchObject([{ id: newestRun(), status: 'succeeded' }]);
+    const approval = http.workbench.approvals().find((one) => one.id === id)!;
+    expect(approval.decisions).toMatchObject([{ decision: 'approve', reason: 'fine' }]);
+    const again = await cli.run('approve', id);
+    expect(again.exitCode).toBe(6);
+    expect(again.stderr).toContain(`Approval request ${id} is approved.`);
+  });
+
+  test('[CL7] a rejection without a reason is bad usage; with one the run fails', async () => {
+    const id = openApproval();
+    expect((await cli.run('reject', id)).exitCode).toBe(2);
+    expect((await cli.run('reject', id, '--reason', 'not yet')).exitCode).toBe(0);
+    expect((await cli.run('watch', newestRun())).exitCode).toBe(1);
+  });
+
+  test('[CL8] the beginning of an id will do when only one open request has it', async () => {
+    await cli.run('run', 'gate.yaml', '--detach');
+    const ambiguous = await cli.json('approve', 'apr');
+    expect([ambiguous.exitCode, ambiguous.documents]).toMatchObject([
+      2,
+      [{ error: { type: 'AmbiguousId' } }],
+    ]);
+    const none = await cli.json('approve', 'apr_x');
+    expect([none.exitCode, none.documents]).toMatchObject([
+      5,
+      [{ error: { type: 'ApprovalNotFound' } }],
+    ]);
+    expect((await cli.run('approve', openApproval())).exitCode).toBe(0);
+  });
+
+  test('[CL7] a form is filled in by the types that the plan gives its fields', async () => {
+    const form = { version: { type: 'number', required: true } };
+    const steps = [{ id: 'review', approve: 'Which version?', form }];
+    cli.write('form.yaml', JSON.stringify({ version: 1, name: 'Form', steps }));
+    await cli.run('run', 'form.yaml', '--detach');
+    const id = openApproval();
+    for (const pair of ['version=two', 'other=1']) {
+      expect((await cli.run('approve', id, '--form', pair)).exitCode).toBe(2);
+    }
+    expect((await cli.run('approve', id)).exitCode).toBe(2);
+    expect((await cli.run('approve', id, '--form', 'version=12')).exitCode).toBe(0);
+    const approval = http.workbench.approvals().find((one) => one.id === id)!;
+    expect(approval.decisions).toMatchObject([{ form: { version: 12 } }]);
+  });
+});
+
+describe('refusals', () => {
+  test.each([
+    [['run', 'show', 'run_x'], 5, 'RunNotFound'],
+    [['watch', 'run_x'], 5, 'RunNotFound'],
+    [['retry', 'run_x'], 5, 'RunNotFound'],
+    [['approve', 'apr_x'], 5, 'ApprovalNotFound'],
+    [['run', 'none.yaml'], 2, 'FileUnusable'],
+    [['run', 'broken.yaml'], 2, 'PlanInvalid'],
+    [['run', 'broken.yaml', '--dry-run'], 2, 'PlanInvalid'],
+    [['run', 'good.yaml', '--input', 'branch=x'], 2, 'InputInvalid'],
+    [['run', 'good.yaml', '--input', 'branch'], 2, 'UsageError'],
+    [['run'], 2, 'UsageError'],
+    [['frobnicate'], 2, 'UsageError'],
+    [['runs', '--frob'], 2, 'UsageError'],
+    [['serve', '--port', '99999'], 2, 'UsageError'],
+  ])('[CL9] %j exits %i with %s', async (args, code, type) => {
+    const { exitCode, documents, stderr } = await cli.json(...args);
+    expect([exitCode, stderr]).toEqual([code, '']);
+    expect(documents).toHaveLength(1);
+    const error = documents[0]!['error'] as Json;
+    expect(error).toMatchObject({ type });
+    for (const field of ['title', 'detail', 'hint']) expect(error[field], field).not.toBe('');
+  });
+
+  test('[CL9] a step that cannot be retried is a conflict', async () => {
+    await cli.run('run', 'good.yaml');
+    const refused = await cli.json('retry', newestRun());
+    expect([refused.exitCode, refused.documents]).toMatchObject([6, [{ error: {} }]]);
+  });
+
+  test('[CL10] a plan that is not valid is refused with file, line and column', async () => {
+    const { exitCode, stderr } = await cli.run('run', 'broken.yaml');
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/^ {2}broken\.yaml:4:9: .+ \(.+\)$/m);
+    const { documents } = await cli.json('run', 'broken.yaml');
+    expect(documents[0]).toMatchObject({
+      error: { at: { file: 'broken.yaml', line: 4, column: 9 } },
+    });
+  });
+
+  test('[CL11] outside of a repository, and with a state inside of it, nothing is done', async () => {
+    const outside = await cli.json('runs', '--project', cli.stateHome);
+    expect([outside.exitCode, outside.documents]).toMatchObject([
+      2,
+      [{ error: { type: 'NoProject' } }],
+    ]);
+    for (const CCDASH_HOME of [join(cli.projectDir, '.state'), 'state']) {
+      const [node, ...args] = cli.program;
+      const child = spawn(node, [...args, 'runs'], {
+        cwd: cli.projectDir,
+        env: { ...cli.env, CCDASH_HOME },
+        stdio: 'ignore',
+      });
+      const exitCode = await new Promise((resolve) => child.on('close', resolve));
+      expect(exitCode).toBe(1);
+      expect(existsSync(join(cli.projectDir, CCDASH_HOME))).toBe(false);
+    }
+  });
+});
+
+describe('lists and control', () => {
+  test('[CL12] runs are listed newest first, and found by the beginning of their id', async () => {
+    await cli.run('run', 'good.yaml');
+    const { documents } = await cli.json('runs');
+    expect(documents[0]).toEqual(JSON.parse(JSON.stringify(http.workbench.runs())));
+    const { stdout } = await cli.run('runs');
+    expect(stdout.split('\n')[0]).toMatch(/^\+ run_\d+ {2}succeeded +2\/2 .+ Good$/);
+    const shown = await cli.json('run', 'show', newestRun());
+    expect(shown.documents).toEqual([JSON.parse(JSON.stringify(http.workbench.run(newestRun())))]);
+    expect((await cli.run('run', 'show', 'run')).exitCode).toBe(2);
+    const text = await cli.run('run', 'show', newestRun());
+    expect(text.stdout).toContain('build  succeeded');
+  });
+
+  test('[CL12] resume and retry name the step, and say how the run stands', async () => {
+    await cli.run('run', 'gone.yaml', '--detach');
+    const id = newestRun();
+    const watched = await cli.run('watch', id);
+    expect(watched.exitCode).toBe(3);
+    expect(watched.stdout).toContain(`ccdash resume ${id} build`);
+    expect((await cli.run('resume', id, 'build', '--reason', 'go on')).exitCode).toBe(0);
+    expect((await cli.run('retry', id, 'nope')).exitCode).toBe(5);
+  });
+
+  test('a dry run shows order and approvals and launches nothing', async () => {
+    const before = http.workbench.launches;
+    const { exitCode, stdout } = await cli.run('run', 'gate.yaml', '--dry-run');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('review  approval    asks people');
+    expect(stdout).toContain('Approvals needed: 1');
+    expect(http.workbench.launches).toBe(before);
+  });
+
+  test('the log is shown entry by entry, and exported whole', async () => {
+    const shown = await cli.json('audit', 'show', '--from', '1', '--limit', '2');
+    expect(shown.documents).toEqual(http.workbench.auditEvents(1, 2));
+    const exported = await cli.run('audit', 'export');
+    expect(exported.stdout).toBe([...http.workbench.auditExport(), ''].join('\n'));
+    const out = join(cli.stateHome, 'log.ndjson');
+    expect((await cli.run('audit', 'export', '--out', out)).exitCode).toBe(0);
+    expect(readFileSync(out, 'utf8')).toBe(exported.stdout);
+    expect((await cli.run('audit', 'export', '--out', out)).exitCode).toBe(2);
+  });
+
+  test('[CL13] serve and stop see the server that lives', async () => {
+    const { exitCode, documents } = await cli.json('serve');
+    expect(exitCode).toBe(0);
+    expect(documents).toMatchObject([{ project: cli.projectDir, url: http.server.url }]);
+    expect(documents[0]!['loginUrl']).toMatch(/\/login\?code=[\w-]{43}$/);
+    expect((await cli.run('serve', '--background')).stdout).toBe('');
+    expect((await cli.json()).documents).toMatchObject([{ url: http.server.url }]);
+  });
+});
+
+test('[CL14] help needs neither the engine nor the schemas', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ccdash-hook-'));
+  const log = join(folder, 'log');
+  const hook = join(folder, 'hook.mjs');
+  writeFileSync(
+    hook,
+    `import { appendFileSync } from 'node:fs';
+     import { registerHooks } from 'node:module';
+     registerHooks({ load: (url, context, next) => {
+       appendFileSync(${JSON.stringify(log)}, url + '\\n');
+       return next(url, context);
+     } });`,
+  );
+  const hooked = createCliFixture([`--import=${hook}`]);
+  try {
+    const { exitCode, stdout } = await hooked.run('--help');
+    expect(exitCode).toBe(0);
+    for (const verb of ['serve', 'init', 'plan', 'run', 'watch', 'approve', 'audit']) {
+      expect(stdout).toMatch(new RegExp(`^ {2}${verb}\\b`, 'm'));
+    }
+    const loaded = readFileSync(log, 'utf8');
+    expect(loaded).toContain('/commander/');
+    expect(loaded).not.toMatch(/\/(zod|hono|cedar-wasm|yaml|core|api)\//);
+  } finally {
+    hooked.remove();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** util-linux has it; without it there is no terminal to ask in. */
+const hasScript = existsSync('/usr/bin/script');
+
+describe.skipIf(!hasScript)('in a terminal', () => {
+  function inTerminal(...args: readonly string[]) {
+    const words = [...cli.program, ...args].map((word) => `'${word}'`).join(' ');
+    const child = spawn('/usr/bin/script', ['-qec', words, '/dev/null'], {
+      cwd: cli.projectDir,
+      env: cli.env,
+    });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+    return { text: () => text, type: (keys: string) => child.stdin.write(keys), ended };
+  }
+
+  test('[CL15] it asks where the run waits, shows what is asked, and takes a y', async () => {
+    const followed = inTerminal('run', 'gate.yaml');
+    await until(() => followed.text().includes('approve? y'));
+    expect(followed.text()).toContain('May review pass?');
+    expect(followed.text()).toContain(
+      http.workbench.approvals().find(({ id }) => id === openApproval())!.subjectDigest,
+    );
+    followed.type('y\r');
+    expect(await followed.ended).toBe(0);
+    expect(followed.text()).toContain('✓');
+    expect(http.workbench.run(newestRun())?.status).toBe('succeeded');
+  });
+
+  test('[CL15] n asks for the reason, and Enter leaves the request open', async () => {
+    const rejected = inTerminal('run', 'gate.yaml');
+    await until(() => rejected.text().includes('approve? y'));
+    rejected.type('n\r');
+    await until(() => rejected.text().includes('why not?'));
+    rejected.type('too early\r');
+    expect(await rejected.ended).toBe(1);
+    expect(rejected.text()).toContain('too early');
+    const later = inTerminal('run', 'gate.yaml');
+    await until(() => later.text().includes('approve? y'));
+    later.type('\r');
+    expect(await later.ended).toBe(3);
+    expect(http.workbench.run(newestRun())?.status).toBe('blocked');
+  });
+
+  test('[CL15] Ctrl-C at the question detaches and decides nothing', async () => {
+    const followed = inTerminal('run', 'gate.yaml');
+    await until(() => followed.text().includes('approve? y'));
+    followed.type('\u0003');
+    expect(await followed.ended).toBe(130);
+    expect(followed.text()).toContain('come back with: ccdash watch');
+    expect(http.workbench.run(newestRun())?.status).toBe('blocked');
+  });
+
+  test('[CL16] what was typed before the question is no answer to it', async () => {
+    const early = inTerminal('run', 'gate.yaml');
+    early.type('y\ry\ry\r');
+    await until(() => early.text().includes('approve? y'));
+    expect(http.workbench.run(newestRun())?.status).toBe('blocked');
+    early.type('\r');
+    expect(await early.ended).toBe(3);
+  });
+});
