@@ -291,7 +291,9 @@ async function resume(): Promise<void> {
     Array.from({ length: runs }, async (_, index) => {
       const driver = new Driver(store, `run_${String(index)}`);
       await driver.begin(plan);
-      for (const step of plan.steps) {
+      // The last ten stop in the middle, as a crash would leave them.
+      const steps = index < runs - 10 ? plan.steps : plan.steps.slice(0, stepsPerRun / 2);
+      for (const step of steps) {
         await driver.start(step.id);
         await driver.end(step.id);
       }
@@ -305,11 +307,15 @@ async function resume(): Promise<void> {
   for (const runId of again.runIds()) foldRun(runId, decoded(again, runId));
   const folded = performance.now();
   row('opening a log', `${String(size)} events: ${(opened - begin).toFixed(0)} ms`);
+  const unfinished = again.runIds().filter((runId) => again.lastOf(runId)?.type !== 'RunEnded');
+  for (const runId of unfinished) foldRun(runId, decoded(again, runId));
+  const resumed = performance.now();
   row(
-    'opening it and folding every run',
-    `${String(size)} events: ${(folded - begin).toFixed(0)} ms`,
+    `resume: open it and fold the ${String(unfinished.length)} unfinished runs`,
+    `${(resumed - begin).toFixed(0)} ms`,
     '< 500 ms',
   );
+  row('folding every run as well', `${String(size)} events: ${(folded - resumed).toFixed(0)} ms`);
   again.close();
 }
 

@@ -68,7 +68,7 @@ function makeDemo(): Demo {
   git('commit', '--quiet', '--message', 'Rate limiting, phase 1');
   const env: NodeJS.ProcessEnv = { ...process.env, CCDASH_HOME: join(folder, 'state') };
   if (env['ANTHROPIC_API_KEY'] === undefined) {
-    env['CCDASH_SCRIPTED_MODEL'] = join(repository, 'examples/demo-model.yaml');
+    env['CCDASH_SCRIPTED_MODEL'] = join(repository, 'examples/models/phase-2.yaml');
   }
   return { project, env, folder };
 }

@@ -25,7 +25,7 @@ import type {
   GateQuestion,
 } from '@ccdash/core';
 import { TRIAL_SESSION } from '@ccdash/core/testing';
-import type { AgentBench, AgentTrial } from '@ccdash/core/testing';
+import type { AgentBench, AgentTrial, TrialAttempt } from '@ccdash/core/testing';
 import { createModelGateway } from '../src/agents/gateway/model-gateway.ts';
 import type { ModelGateway } from '../src/agents/gateway/model-gateway.ts';
 import { createAdapters } from '../src/agents/registry.ts';
@@ -34,7 +34,15 @@ import { processesWith, until } from './host-fixture.ts';
 const ALL_TOOLS = ['read', 'search', 'edit', 'exec', 'fetch', 'agent'];
 export const BENCH_TOKEN = 'bench-token-6f1d2c3b4a5968778695a4b3c2d1e0f0';
 
+export interface BenchTrial extends AgentTrial {
+  /** Scripts of the model instead of `turns`, by what is in the prompt. */
+  readonly scripts?: readonly { readonly when?: string; readonly turns: readonly object[] }[];
+  readonly maxTokens?: number;
+}
+
 export interface OpenBench extends AgentBench {
+  start(trial: BenchTrial): TrialAttempt;
+  readonly workspace: string;
   readonly stateDir: string;
   /** The gateway of the attempt that was started last. */
   gateway(): ModelGateway;
@@ -56,12 +64,13 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
   let gateway: ModelGateway | null = null;
   let attempts = 0;
 
-  function start(trial: AgentTrial) {
+  function start(trial: BenchTrial): TrialAttempt {
     attempts += 1;
     const facts: AgentFactBody[] = [];
     const questions: GateQuestion[] = [];
     const scriptFile = join(root, `script-${attempts}.json`);
-    writeFileSync(scriptFile, JSON.stringify({ version: 1, scripts: [{ turns: trial.turns }] }));
+    const scripts = trial.scripts ?? [{ turns: trial.turns }];
+    writeFileSync(scriptFile, JSON.stringify({ version: 1, scripts }));
     const work = workOf(adapter?.id ?? '', trial, scriptFile, stateDir);
     const handle = lateHandle(async () => {
       const socketPath = join(root, `gateway-${attempts}`);
@@ -76,7 +85,7 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
       if (!opened.ok) throw new Error(opened.error.message);
       gateway = opened.value;
       const loopback = await joinToLoopback(socketPath);
-      closing.push(opened.value.close, loopback.close);
+      closing.push(() => opened.value.close(), loopback.close);
       return (adapter as AgentAdapter<ChildProcess>).start({
         work,
         workspace,
@@ -98,6 +107,7 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
   return {
     start,
     outside,
+    workspace,
     stateDir,
     read: (path) => {
       const file = resolve(workspace, path);
@@ -118,14 +128,17 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
     close: async () => {
       await Promise.all(handles.map((handle) => handle.cancel('the test is over')));
       for (const close of closing) await close();
-      rmSync(root, { recursive: true, force: true });
+      rmSync(workspace, { recursive: true });
+      // A command that outlived its program ends when its workspace is gone, and may write a last time.
+      await until(() => processesWith(root).length === 0);
+      rmSync(root, { recursive: true });
     },
   };
 }
 
 function workOf(
   adapter: string,
-  trial: AgentTrial,
+  trial: BenchTrial,
   scriptFile: string,
   stateDir: string,
 ): AgentWork {
@@ -137,7 +150,7 @@ function workOf(
     tools: trial.tools ?? ALL_TOOLS,
     write: trial.write ?? ['**'],
     maxTurns: trial.maxTurns ?? null,
-    maxTokens: null,
+    maxTokens: trial.maxTokens ?? null,
     outputSchema: trial.outputSchema ?? null,
     session: trial.session ?? { kind: 'new', id: TRIAL_SESSION },
     stateDir,

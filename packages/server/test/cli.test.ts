@@ -89,6 +89,27 @@ describe('following', () => {
     });
   });
 
+  test('[CL3] a run whose only agent at work waits for people exits 3 as well', async () => {
+    await cli.run('run', 'hold.yaml', '--detach');
+    const id = newestRun();
+    const watching = cli.start('watch', id);
+    await until(() => watching.stdout().includes('build  running'));
+    await http.workbench.raiseGate(id, 'build');
+    const { exitCode, stdout } = await watching.ended;
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain('? build  the agent waits for approval  make the release');
+    expect(stdout).toContain(`ccdash approve ${openApproval()}`);
+    expect(http.workbench.run(id)?.status).toBe('running');
+    expect((await cli.run('approve', openApproval())).exitCode).toBe(0);
+  });
+
+  test('[CL3] a step that waits to start says what it would run, and by which rule it waits', async () => {
+    const { exitCode, stdout } = await cli.run('run', 'risky.yaml');
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain('? ship  waits for approval  true');
+    expect(stdout).toContain('The rule says requires_approval. (played)');
+  });
+
   test('[CL4] a detached run is launched and left alone', async () => {
     const { exitCode, documents } = await cli.json('run', 'hold.yaml', '--detach');
     expect(exitCode).toBe(0);
@@ -117,6 +138,26 @@ describe('following', () => {
     expect(exitCode).toBe(1);
     expect(stdout).toContain('run    is being canceled  enough');
     expect(stdout).toContain(`run ${id} canceled`);
+  });
+
+  test('[CL20] whoever watches goes on at the next server when this one goes', async () => {
+    await cli.run('run', 'hold.yaml', '--detach');
+    const id = newestRun();
+    const watching = cli.start('watch', id, '--json');
+    await until(() => watching.stdout().includes('AttemptStarted'));
+    const next = await openHttpFixture({ stateDir: cli.stateDir }, http.workbench);
+    writeServerFile(cli.stateDir, next.server.url);
+    await http.server.close();
+    http = next;
+    await until(() => http.workbench.followers() === 1);
+    expect((await cli.run('cancel', id)).exitCode).toBe(0);
+    const { exitCode, stdout } = await watching.ended;
+    expect(exitCode).toBe(1);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Json);
+    expect(lines.slice(0, -1)).toEqual(http.workbench.runEvents(id, 0));
   });
 
   test('[CL2] exec runs one command as a plan of one step', async () => {

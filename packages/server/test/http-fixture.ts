@@ -61,6 +61,8 @@ export interface PlayedWorkbench extends Workbench {
   followers(): number;
   /** Makes the log longer without a change of state: facts of a running attempt. */
   report(runId: string, step: string, texts: readonly string[]): Promise<void>;
+  /** An agent's tool call waits for people. */
+  raiseGate(runId: string, step: string): Promise<void>;
   close(): void;
 }
 
@@ -144,7 +146,15 @@ export function createPlayedWorkbench(): PlayedWorkbench {
           epoch: 1,
           end: { outcome: 'stopped', ...badEnd('stopped', 'told to stop') },
         };
-      case 'EvaluateGate':
+      case 'EvaluateGate': {
+        const { step, attempt, gateId } = effect;
+        const subject = { v: 1, kind: 'tool', step, title: 'make the release' };
+        return {
+          ...{ type: 'DecideGate', step, attempt, gateId, epoch: 1, subject },
+          ...{ subjectDigest: jsonDigest(subject), verdict: verdictOf('requires_approval') },
+          ...{ approvalId: nextId('apr'), expiresAtMs: null },
+        };
+      }
       case 'AnswerGate':
       case 'WakeAt':
         return null;
@@ -169,6 +179,14 @@ export function createPlayedWorkbench(): PlayedWorkbench {
         const command = { type: 'ReportAttempt', step, attempt: 1, epoch: 1 } as const;
         await apply(runId, { ...command, facts: [fact] });
       }
+    },
+    raiseGate: async (runId, step) => {
+      const call = { gateId: 'gate_1', callId: 'call_1', tool: 'exec', name: 'Bash' };
+      const asked = { ...call, title: 'make the release', input: {} };
+      const fact = { seq: 1, at: new Date().toISOString(), type: 'gate-raised', ...asked } as const;
+      const command = { type: 'ReportAttempt', step, attempt: 1, epoch: 1 } as const;
+      await apply(runId, { ...command, facts: [fact] });
+      await settle(runId);
     },
     close: () => rmSync(folder, { recursive: true, force: true }),
     savePlan: async (plan, source) => {
@@ -348,11 +366,13 @@ export interface Received {
   readonly json: () => Record<string, unknown>;
 }
 
+/** `played`: the workbench of another server, which goes on here. */
 export async function openHttpFixture(
-  options: Partial<HttpServerOptions> = {},
+  options: Partial<Omit<HttpServerOptions, 'workbench'>> = {},
+  played: PlayedWorkbench | null = null,
 ): Promise<HttpFixture> {
   const stateDir = mkdtempSync(join(tmpdir(), 'ccdash-state-'));
-  const workbench = createPlayedWorkbench();
+  const workbench = played ?? createPlayedWorkbench();
   const bugs: unknown[] = [];
   let shutdowns = 0;
   const opened = await openHttpServer({

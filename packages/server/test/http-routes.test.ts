@@ -73,6 +73,38 @@ describe('the OpenAPI document', () => {
   });
 });
 
+test('[HT11] what is answered is what the document says, field by field', async () => {
+  const id = await launch({ a: 'false', gate: 'approve' });
+  await launch({ gate: 'approve', risky: 'true' });
+  const { id: approval } = await onlyApproval();
+  const plan = (await post('plans', { text: planText({ a: 'true' }) })).json();
+  const text = planText({ a: 'true' });
+  const answers: [keyof typeof ROUTES, Received][] = [
+    ['health', await http.send({ path: 'healthz' })],
+    ['checkPlan', await post('plans/check', { text: 'steps: 1' })],
+    ['dryRunPlan', await post('plans/dry-run', { text })],
+    ['savePlan', await post('plans', { text })],
+    ['getPlan', await http.send({ path: `plans/${String(plan['id'])}` })],
+    ['launchRun', await post(`plans/${String(plan['id'])}/runs`, {})],
+    ['listRuns', await http.send({ path: 'runs' })],
+    ['getRun', await http.send({ path: `runs/${id}` })],
+    ['runEvents', await http.send({ path: `runs/${id}/events` })],
+    ['retryRun', await post(`runs/${id}/retry`, {})],
+    ['listApprovals', await http.send({ path: 'approvals' })],
+    ['getApproval', await http.send({ path: `approvals/${String(approval)}` })],
+    ['auditEvents', await http.send({ path: 'audit?limit=3' })],
+    ['auditVerify', await http.send({ path: 'audit/verify' })],
+    ['createLogin', await post('logins', {})],
+    ['shutdown', await post('shutdown', {})],
+  ];
+  for (const [name, { status, text: body }] of answers) {
+    const { response, status: documented } = ROUTES[name];
+    expect(status, name).toBe(documented);
+    if (typeof response === 'string') throw new Error(`${name} answers no JSON`);
+    expect(response.parse(JSON.parse(body)), name).toEqual(JSON.parse(body));
+  }
+});
+
 describe('problems', () => {
   test('[HT12] each is a problem document with its word, its title, and what to do next', async () => {
     const refused = await http.send({ path: 'runs/run_9' });

@@ -71,6 +71,7 @@ describe('credentials', () => {
     '/api/v1/%72uns',
     '/API/v1/runs',
     '/login/../api/v1/runs',
+    '/login/x',
     '/index.html',
   ])('[HT1] what is not served is closed as well: %s', async (path) => {
     expect((await http.send({ path, token: null })).status).toBe(401);

@@ -24,10 +24,12 @@ const layoutByPlan = new WeakMap<Plan, Layout>();
 
 export class StepTable {
   readonly plan: Plan;
-  readonly chunks: (readonly StepState[])[];
+  readonly chunks: StepState[][];
   readonly active: Set<StepId>;
   readonly counts: Record<StepStatus, number>;
   readonly #layout: Layout;
+  /** Chunks that no fork shares: they are written in place. */
+  readonly #owned = new Set<number>();
 
   private constructor(from: Pick<StepTable, 'plan' | 'chunks' | 'active' | 'counts'>) {
     this.plan = from.plan;
@@ -39,7 +41,7 @@ export class StepTable {
 
   static of(plan: Plan, initial: (id: StepId) => StepState): StepTable {
     const steps = plan.steps.map((step) => initial(step.id));
-    const chunks: (readonly StepState[])[] = [];
+    const chunks: StepState[][] = [];
     for (let at = 0; at < steps.length; at += CHUNK) chunks.push(steps.slice(at, at + CHUNK));
     const zero = STEP_STATUSES.map((status) => [status, 0]);
     const counts = Object.fromEntries(zero) as Record<StepStatus, number>;
@@ -52,6 +54,7 @@ export class StepTable {
   /** A table that may be changed without changing this one. */
   fork(): StepTable {
     const { plan, chunks, active, counts } = this;
+    this.#owned.clear();
     return new StepTable({
       plan,
       chunks: [...chunks],
@@ -80,7 +83,11 @@ export class StepTable {
     const before = this.get(id);
     if (index === undefined || before === undefined) throw new InvariantError(`no step ${id}`);
     const at = Math.floor(index / CHUNK);
-    this.chunks[at] = (this.chunks[at] ?? []).with(index % CHUNK, step);
+    if (!this.#owned.has(at)) {
+      this.chunks[at] = [...(this.chunks[at] ?? [])];
+      this.#owned.add(at);
+    }
+    this.chunks[at]?.splice(index % CHUNK, 1, step);
     this.counts[before.status] -= 1;
     this.counts[step.status] += 1;
     this.#refresh(id);

@@ -53,6 +53,8 @@ export interface EventStore {
   ): Promise<Result<readonly StoredEvent[], VersionConflict | StoreUnavailable>>;
   /** Events of one run, oldest first, from `fromSequence` on. */
   readRun(runId: string, fromSequence?: number): Iterable<StoredEvent>;
+  /** The newest event of a run; null when it has none. */
+  lastOf(runId: string): StoredEvent | null;
   /** Events that belong to no run (plans, people, engine), oldest first. */
   readGlobal(): Iterable<StoredEvent>;
   /** Events of the whole log, oldest first, from `fromPosition` on, at most `limit`. */

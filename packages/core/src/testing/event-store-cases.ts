@@ -196,6 +196,8 @@ export const EVENT_STORE_CASES: readonly EventStoreCase[] = [
       equal(dataFrom(1197), [1197, 1198, 1199], 'its last three events');
       equal(dataFrom(1200), [], 'what is after its end');
       equal([...store.readRun('run_c')], [], 'a run that is not there');
+      equal(store.lastOf('run_a')?.data, 1199, 'its newest event');
+      equal(store.lastOf('run_c'), null, 'the newest event of a run that is not there');
     },
   },
   {

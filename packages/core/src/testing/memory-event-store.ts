@@ -30,6 +30,7 @@ export function createMemoryEventStore(): EventStore {
       return ok(stored);
     },
     readRun: (runId, fromSequence = 0) => ofRun(runId).slice(fromSequence),
+    lastOf: (runId) => ofRun(runId).at(-1) ?? null,
     readGlobal: () => events.filter(({ runId }) => runId === null),
     readAll: (fromPosition, limit) => events.slice(fromPosition, fromPosition + limit),
     runIds: () =>

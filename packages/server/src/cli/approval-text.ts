@@ -68,12 +68,12 @@ function subjectToLines(subject: JsonObject, run: RunView | null): readonly Line
 
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
-  const program = commandOf(value);
+  const program = programToText(value);
   return program ?? JSON.stringify(value);
 }
 
-/** A command as one would type it. */
-function commandOf(value: unknown): string | null {
+/** The program of a command step as one would type it; null for anything else. */
+export function programToText(value: unknown): string | null {
   if (typeof value !== 'object' || value === null) return null;
   if ('script' in value && typeof value.script === 'string') return value.script;
   if (!('argv' in value) || !Array.isArray(value.argv)) return null;

@@ -1,5 +1,6 @@
 /** A run told line by line, one for each transition. */
 import type { CheckResult, RunEvent, StoredEvent } from '@ccdash/api/client';
+import { programToText } from './approval-text.ts';
 import type { Context, Span } from './context.ts';
 import { clockToText, durationToText, markOf } from './marks.ts';
 import { toPlainLine, toPlainText } from './plain-text.ts';
@@ -86,8 +87,9 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         : data.kind === 'tool'
           ? 'the agent waits for approval'
           : 'waits for approval';
-    const { question, title } = data.subject;
-    const about = typeof question === 'string' ? question : typeof title === 'string' ? title : '';
+    const { question, title, program } = data.subject;
+    const told = [question, title].find((text) => typeof text === 'string');
+    const about = told ?? programToText(program) ?? '';
     return [
       transition(event, 'wait', data.step, what, about),
       ...data.why.map(({ rule, text }) => note(`${text} (${rule})`)),

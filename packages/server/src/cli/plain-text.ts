@@ -3,7 +3,7 @@
 // CSI, then the strings that end with ST or BEL (OSC, DCS, SOS, PM, APC), then two-byte escapes; 7-bit and 8-bit forms.
 const ESCAPE_SEQUENCES =
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for
-  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?/g;
+  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?/g;
 // What is left of controls, and characters that change the order or the visibility of what stands around them.
 const CONTROLS =
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for

@@ -81,6 +81,8 @@ interface Run {
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 30_000;
+/** Last events of runs that want nothing more. */
+const ENDS: ReadonlySet<string> = new Set(['RunEnded', 'RunCanceled']);
 /** Events after which a head is signed at once: decisions, and the ends of runs. */
 const SEALED: ReadonlySet<string> = new Set(['ApprovalDecided', 'RunEnded', 'RunCanceled']);
 
@@ -260,7 +262,10 @@ export function createEngine(deps: EngineDeps, perform: Performer): Engine {
 
   return {
     open: () => {
-      for (const runId of store.runIds()) pump(load(runId));
+      for (const runId of store.runIds()) {
+        // A run that has ended wants nothing; it is folded when somebody asks for it.
+        if (!ENDS.has(store.lastOf(runId)?.type ?? '')) pump(load(runId));
+      }
     },
     command,
     state: (runId) => load(runId).state,

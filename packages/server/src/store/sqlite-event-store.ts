@@ -107,6 +107,9 @@ function createStore(
     `SELECT ${EVENT_COLUMNS} FROM event WHERE run_id = ? AND sequence >= ?
      ORDER BY sequence LIMIT ${PAGE}`,
   );
+  const selectLast = db.prepare(
+    `SELECT ${EVENT_COLUMNS} FROM event WHERE run_id = ? ORDER BY sequence DESC LIMIT 1`,
+  );
   const selectAll = db.prepare(
     `SELECT ${EVENT_COLUMNS} FROM event WHERE position >= ? ORDER BY position LIMIT ?`,
   );
@@ -171,6 +174,10 @@ function createStore(
       });
     },
     readRun,
+    lastOf: (runId) => {
+      const row = selectLast.get(runId);
+      return row === undefined ? null : rowToEvent(recordToRow(row), decode);
+    },
     readGlobal,
     readAll: (fromPosition, limit) =>
       selectAll.all(fromPosition, limit).map((row) => rowToEvent(recordToRow(row), decode)),

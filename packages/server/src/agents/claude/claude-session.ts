@@ -36,7 +36,12 @@ const LONGEST_STDERR = 4_000;
 export function startClaudeSession(context: Context, version: string): AgentHandle {
   const { work, workspace, stateDir } = context;
   const fileRules = createFileRules({ workspace, write: work.write, readable: [stateDir] });
-  const gate = createToolGate({ workspace, tools: work.tools, fileRules, ask: context.gate });
+  const gate = createToolGate({
+    workspace,
+    tools: work.tools,
+    fileRules,
+    ask: (question) => context.gate(question),
+  });
   const denied = new Set<string>();
   const facts = createFactReader({
     workspace,
@@ -121,7 +126,7 @@ export function startClaudeSession(context: Context, version: string): AgentHand
     await programsGone();
     for (const fact of facts.rest()) context.emit(fact);
     const usage = usageOf(context, result);
-    const said = thrown instanceof Error ? thrown.message : thrown === null ? '' : String(thrown);
+    const said = thrown === null ? '' : messageOf(thrown);
     const trouble = [said, stderr.trim()].filter((text) => text !== '').join('\n') || null;
     return outcomeOf({ result, trouble, isStopped, check: check?.value ?? null, usage });
   }
@@ -150,8 +155,11 @@ export function startClaudeSession(context: Context, version: string): AgentHand
     gate.close();
     kill();
     await programsGone();
-    const message = error instanceof Error ? error.message : String(error);
-    const failure = { code: 'agent_error', message, hint: 'resume or retry the step' };
+    const failure = {
+      code: 'agent_error',
+      message: messageOf(error),
+      hint: 'resume or retry the step',
+    };
     return failedOutcome(failure, { retryable: true });
   });
 
@@ -171,6 +179,10 @@ export function startClaudeSession(context: Context, version: string): AgentHand
       clearTimeout(timer);
     },
   };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function decided(permissionDecision: 'allow' | 'deny', permissionDecisionReason = 'allowed') {

@@ -10,6 +10,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createModelGateway } from './model-gateway.ts';
 import type { ModelGateway, ModelGatewayOptions } from './model-gateway.ts';
 
+const containing = (text: string): unknown => expect.stringContaining(text);
+
 const TOKEN = 'token-of-this-attempt';
 const KEY = 'the-real-key';
 const MESSAGES = '/v1/messages?beta=true';
@@ -80,7 +82,7 @@ async function openGateway(change: Partial<ModelGatewayOptions>): Promise<OpenGa
     ...change,
   });
   if (!opened.ok) throw new Error(opened.error.message);
-  closing.push(opened.value.close);
+  closing.push(() => opened.value.close());
   return { gateway: opened.value, limits: () => limits, activity: () => activity };
 }
 
@@ -151,10 +153,15 @@ describe('a call', () => {
   test('[AG15] without the token of this attempt reaches nothing', async () => {
     const provider = await openProvider((response) => response.end('{}'));
     await openGateway(toProvider(provider.url));
-    for (const headers of [{}, { 'x-api-key': 'another' }, { authorization: `Basic ${TOKEN}` }]) {
-      expect(await call(MESSAGES, { headers: headers as Record<string, string> })).toMatchObject({
+    const strangers: readonly Record<string, string>[] = [
+      {},
+      { 'x-api-key': 'another' },
+      { authorization: `Basic ${TOKEN}` },
+    ];
+    for (const headers of strangers) {
+      expect(await call(MESSAGES, { headers })).toMatchObject({
         status: 401,
-        body: expect.stringContaining('authentication_error'),
+        body: containing('authentication_error'),
       });
     }
     expect(provider.seen).toEqual([]);
@@ -249,7 +256,7 @@ describe('a call', () => {
     expect(status).toBe(502);
     expect(JSON.parse(body)).toMatchObject({
       type: 'error',
-      error: { type: 'api_error', message: expect.stringContaining('ECONNREFUSED') },
+      error: { type: 'api_error', message: containing('ECONNREFUSED') },
     });
     expect(body).not.toContain(KEY);
   });
@@ -352,7 +359,7 @@ describe('a budget of tokens', () => {
     expect((await call(MESSAGES)).status).toBe(200);
     expect(limits()).toBe(0);
     const refused = await call(MESSAGES);
-    expect(refused).toMatchObject({ status: 400, body: expect.stringContaining('150 tokens') });
+    expect(refused).toMatchObject({ status: 400, body: containing('150 tokens') });
     expect(limits()).toBe(1);
     expect((await call('/v1/messages/count_tokens')).status).toBe(200);
   });
@@ -372,7 +379,7 @@ describe('a gateway that is cut', () => {
     await expect(whole).rejects.toThrow();
     expect(await call(MESSAGES)).toMatchObject({
       status: 403,
-      body: expect.stringContaining('stopped'),
+      body: containing('stopped'),
     });
     expect(provider.seen).toHaveLength(1);
   });
@@ -393,7 +400,7 @@ describe('a gateway without', () => {
       providerSecrets: { ANTHROPIC_API_KEY: '' },
     });
     expect(opened).toMatchObject({
-      error: { code: 'model_key_missing', hint: expect.stringContaining('ANTHROPIC_API_KEY') },
+      error: { code: 'model_key_missing', hint: containing('ANTHROPIC_API_KEY') },
     });
   });
 
@@ -402,7 +409,7 @@ describe('a gateway without', () => {
     const socketPath = join(dir, 'no-such-folder', 'model');
     const opened = await createModelGateway({ ...options, socketPath, work, providerSecrets: {} });
     expect(opened).toMatchObject({
-      error: { code: 'gateway_failed', message: expect.stringContaining(socketPath) },
+      error: { code: 'gateway_failed', message: containing(socketPath) },
     });
   });
 });
@@ -479,7 +486,7 @@ describe('the scripted model', () => {
     const work = { upstream: { kind: 'scripted', scriptFile }, maxTokens: null } as const;
     await openGateway({ work });
     expect(await ask({ model: 'm', messages: [user('Do phase 1.')] })).toMatchObject({
-      error: { message: expect.stringContaining('Do phase 1.') },
+      error: { message: containing('Do phase 1.') },
     });
     expect(await ask({ model: 'm', messages: [user('Do phase 2.'), result] })).toMatchObject({
       content: [{ text: 'Hello.' }],
@@ -491,7 +498,7 @@ describe('the scripted model', () => {
     for (const body of ['{', '{}', '[]']) {
       expect(await call(MESSAGES, { body })).toMatchObject({
         status: 400,
-        body: expect.stringContaining('invalid_request_error'),
+        body: containing('invalid_request_error'),
       });
     }
   });

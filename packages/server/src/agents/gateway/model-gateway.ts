@@ -89,7 +89,7 @@ export async function createModelGateway(
       request,
       response,
       path: request.url ?? '/',
-      startMeter: kind === 'generate' ? meter.startCall : null,
+      startMeter: kind === 'generate' ? () => meter.startCall() : null,
       signal: gone.signal,
       onActivity,
     });
@@ -118,7 +118,7 @@ export async function createModelGateway(
         server.close(() => resolve());
         server.closeAllConnections();
       }),
-    usage: meter.usage,
+    usage: () => meter.usage(),
   });
 }
 

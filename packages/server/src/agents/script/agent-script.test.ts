@@ -5,6 +5,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { parseAgentScript, readAgentScript } from './agent-script.ts';
 import type { AgentScript } from './agent-script.ts';
 
+const containing = (text: string): unknown => expect.stringContaining(text);
+
 let dirs: string[] = [];
 afterEach(() => {
   for (const dir of dirs) rmSync(dir, { recursive: true });
@@ -113,7 +115,7 @@ scripts:
     dirs.push(dir);
     const missing = join(dir, 'none.yaml');
     expect(readAgentScript(missing)).toMatchObject({
-      error: { code: 'invalid_script', message: expect.stringContaining(missing) },
+      error: { code: 'invalid_script', message: containing(missing) },
     });
     writeFileSync(missing, 'version: 1\nscripts: [{ turns: [{ say: x }] }]');
     expect(readAgentScript(missing).ok).toBe(true);

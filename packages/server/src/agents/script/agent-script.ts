@@ -29,8 +29,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { err, ok } from '@ccdash/core';
 import type { Failure, JsonObject, Result } from '@ccdash/core';
-import { LineCounter, isMap, isNode, isPair, parseDocument } from 'yaml';
-import type { Document } from 'yaml';
+import { LineCounter, isMap, isNode, isPair, parseDocument, visit } from 'yaml';
+import type { Alias, Document } from 'yaml';
 import { z } from 'zod';
 
 /** A tool call, by the name and with the input that models use. */
@@ -113,7 +113,12 @@ export function parseAgentScript(text: string, file: string): Result<AgentScript
   if (syntax.length > 0) {
     return err(invalidScript(syntax.map(({ pos, message }) => `${place(pos[0])}: ${message}`)));
   }
-  const parsed = fileSchema.safeParse(document.toJS({ maxAliasCount: 0 }));
+  const [alias] = aliasesIn(document);
+  if (alias !== undefined) {
+    const detail = 'an alias; write the value itself';
+    return err(invalidScript(`${place(alias.range?.[0] ?? 0)}: ${detail}`));
+  }
+  const parsed = fileSchema.safeParse(document.toJS());
   if (!parsed.success) {
     const problems = parsed.error.issues.flatMap((issue) => {
       const path = issue.path.filter((segment) => typeof segment !== 'symbol');
@@ -234,6 +239,17 @@ function toCall({ read, write, edit, bash, tool }: z.infer<typeof callSchema>): 
   }
   if (bash !== undefined) return { name: 'Bash', input: { command: bash } };
   return tool ?? { name: '', input: {} };
+}
+
+/** Aliases make small files grow without bound. */
+function aliasesIn(document: Document): readonly Alias[] {
+  const found: Alias[] = [];
+  visit(document, {
+    Alias: (_key, node) => {
+      found.push(node);
+    },
+  });
+  return found;
 }
 
 /** Where a value stands: the key of its pair where it has one, as that is what people look for. */

@@ -29,7 +29,12 @@ export function startScriptedSession(context: Context, version: string): AgentHa
   const { work, workspace } = context;
   const stopping = new AbortController();
   const fileRules = createFileRules({ workspace, write: work.write, readable: [] });
-  const gate = createToolGate({ workspace, tools: work.tools, fileRules, ask: context.gate });
+  const gate = createToolGate({
+    workspace,
+    tools: work.tools,
+    fileRules,
+    ask: (question) => context.gate(question),
+  });
   const done = play(context, version, gate, stopping.signal).catch((error: unknown) => {
     if (stopping.signal.aborted) return STOPPED;
     const message = error instanceof Error ? error.message : String(error);

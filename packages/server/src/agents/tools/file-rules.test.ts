@@ -77,11 +77,14 @@ describe('a file tool', () => {
       'into.ts',
       'src/dangling',
       'src/dangling/x',
+      'src/out/../a.ts',
+      'src/docs/../a.ts',
       'src/loop',
     ]) {
       expect(write(path), path).not.toBeNull();
     }
-    expect(read('src/out/state/../x')).not.toBeNull();
+    expect(read('src/out/../secret.env')).not.toBeNull();
+    expect(write('src/new/../b2.ts')).toBeNull();
     expect(read('src/b.ts')).toBeNull();
   });
 

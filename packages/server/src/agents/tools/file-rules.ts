@@ -6,7 +6,7 @@
  * 2. What a program might read differently than this file does (`~`, blanks around it) is refused.
  */
 import { lstatSync, realpathSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import type { Json } from '@ccdash/core';
 import { isPathNamed } from '../../base/path-globs.ts';
 import { textIn } from './tool-names.ts';
@@ -26,14 +26,14 @@ export type FileRules = (name: string, input: Json, cwd: string) => string | nul
 type Access = 'read' | 'write';
 
 /** Field that holds the path, whether it must be there, and what is done to it. */
-const FILES_BY_NAME: Readonly<Record<string, readonly [string, boolean, Access]>> = {
-  Read: ['file_path', true, 'read'],
-  Glob: ['path', false, 'read'],
-  Grep: ['path', false, 'read'],
-  Edit: ['file_path', true, 'write'],
-  Write: ['file_path', true, 'write'],
-  NotebookEdit: ['notebook_path', true, 'write'],
-};
+const FILES_BY_NAME: ReadonlyMap<string, readonly [string, boolean, Access]> = new Map([
+  ['Read', ['file_path', true, 'read']],
+  ['Glob', ['path', false, 'read']],
+  ['Grep', ['path', false, 'read']],
+  ['Edit', ['file_path', true, 'write']],
+  ['Write', ['file_path', true, 'write']],
+  ['NotebookEdit', ['notebook_path', true, 'write']],
+]);
 
 export function createFileRules(options: FileRulesOptions): FileRules {
   const { workspace, write, readable } = options;
@@ -42,27 +42,32 @@ export function createFileRules(options: FileRulesOptions): FileRules {
     if (path !== path.trim() || path.startsWith('~') || /\p{Cc}/u.test(path)) {
       return `${JSON.stringify(path)} is not a plain path; write it from the workspace's root`;
     }
-    const written = normalize(isAbsolute(path) ? path : resolve(cwd, path));
-    const real = whereItLeads(written);
-    if (real === null) return `${path} is a link that leads nowhere, or cannot be looked at`;
-    const inside = insideOf(workspace, written) ?? insideOf(realpathSync(workspace), written);
-    const realInside = insideOf(realpathSync(workspace), real);
+    const given = isAbsolute(path) ? path : `${cwd}${sep}${path}`;
+    const written = normalize(given);
+    // `link/..` is one folder to those who follow links first, and another to those who shorten paths first.
+    const leads = [whereItLeads(written), whereItLeads(given)];
+    const root = realpathSync(workspace);
     if (access === 'read') {
-      const folders = readable.flatMap((folder) => whereItLeads(folder) ?? []);
-      if (realInside !== null || folders.some((folder) => insideOf(folder, real) !== null)) {
-        return null;
-      }
-      return `${path} is outside the workspace`;
+      const folders = [root, ...readable.flatMap((folder) => whereItLeads(folder) ?? [])];
+      const isInside = (real: string | null): boolean =>
+        real !== null && folders.some((folder) => insideOf(folder, real) !== null);
+      return leads.every(isInside) ? null : `${path} leads out of the workspace`;
     }
-    if (inside === null || realInside === null) return `${path} is outside the workspace`;
-    const outside = [inside, realInside].find((each) => each === '' || !isPathNamed(write, each));
-    if (outside === undefined) return null;
-    const allowed = write.length === 0 ? 'nothing' : write.join(', ');
-    return `${outside === '' ? path : outside} is not among the files that may be written: ${allowed}`;
+    const inner = [
+      insideOf(workspace, written) ?? insideOf(root, written),
+      ...leads.map((real) => (real === null ? null : insideOf(root, real))),
+    ];
+    for (const each of inner) {
+      if (each === null) return `${path} leads out of the workspace, or nowhere`;
+      if (each !== '' && isPathNamed(write, each)) continue;
+      const allowed = write.length === 0 ? 'nothing' : write.join(', ');
+      return `${each === '' ? path : each} is not among the files that may be written: ${allowed}`;
+    }
+    return null;
   }
 
   return (name, input, cwd) => {
-    const files = FILES_BY_NAME[name];
+    const files = FILES_BY_NAME.get(name);
     if (files === undefined) return null;
     const [field, needed, access] = files;
     if (name === 'Glob') {
@@ -80,7 +85,8 @@ export function createFileRules(options: FileRulesOptions): FileRules {
 /** The path with all links followed, though its last parts may not exist yet; null for a link that leads nowhere. */
 function whereItLeads(path: string): string | null {
   try {
-    return realpathSync(path);
+    // The other form of it shortens `..` before it follows links.
+    return realpathSync.native(path);
   } catch (error) {
     if (!isMissing(error)) return null;
   }

@@ -41,24 +41,25 @@ export function textIn(input: Json, field: string): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-const SUBJECT_BY_NAME: Readonly<Record<string, readonly [verb: string, field: string]>> = {
-  Read: ['Read', 'file_path'],
-  Glob: ['Find', 'pattern'],
-  Grep: ['Search', 'pattern'],
-  Edit: ['Edit', 'file_path'],
-  Write: ['Write', 'file_path'],
-  NotebookEdit: ['Edit', 'notebook_path'],
-  Bash: ['Run', 'command'],
-  WebFetch: ['Fetch', 'url'],
-  WebSearch: ['Search the web for', 'query'],
-  Agent: ['Ask an agent:', 'description'],
-};
+/** Verb, and the field that names what it is done to. */
+const SUBJECT_BY_NAME: ReadonlyMap<string, readonly [verb: string, field: string]> = new Map([
+  ['Read', ['Read', 'file_path']],
+  ['Glob', ['Find', 'pattern']],
+  ['Grep', ['Search', 'pattern']],
+  ['Edit', ['Edit', 'file_path']],
+  ['Write', ['Write', 'file_path']],
+  ['NotebookEdit', ['Edit', 'notebook_path']],
+  ['Bash', ['Run', 'command']],
+  ['WebFetch', ['Fetch', 'url']],
+  ['WebSearch', ['Search the web for', 'query']],
+  ['Agent', ['Ask an agent:', 'description']],
+]);
 
 const LONGEST_TITLE = 120;
 
 /** What a call does, in one line: `Edit src/a.ts`, `Run npm test`. Paths in the workspace are relative to it. */
 export function toolTitle(name: string, input: Json, workspace: string): string {
-  const [verb, field] = SUBJECT_BY_NAME[name] ?? [name, ''];
+  const [verb, field] = SUBJECT_BY_NAME.get(name) ?? [name, ''];
   const subject = textIn(input, field)?.replaceAll(`${workspace}/`, '').replaceAll(/\s+/g, ' ');
   const title = subject === undefined ? verb : `${verb} ${subject.trim()}`;
   return title.length <= LONGEST_TITLE ? title : `${title.slice(0, LONGEST_TITLE - 1)}…`;

@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest';
+import { allToolNames, toolNamesOf, toolOfName, toolTitle } from './tool-names.ts';
+
+describe('the name of a tool', () => {
+  test('[AG5] is offered only when its canonical name is in scope', () => {
+    expect(toolNamesOf(['edit', 'read', 'mcp:x/y', 'constructor'])).toEqual([
+      'Read',
+      'Edit',
+      'Write',
+      'NotebookEdit',
+    ]);
+    expect(toolNamesOf([])).toEqual([]);
+    for (const name of allToolNames()) expect(toolNamesOf([toolOfName(name)])).toContain(name);
+  });
+
+  test('[AG3] that nobody knows is `other`, and has a title all the same', () => {
+    for (const name of ['mcp__x__y', 'constructor', '__proto__']) {
+      expect(toolOfName(name)).toBe('other');
+      expect(toolTitle(name, { a: 1 }, '/work')).toBe(name);
+    }
+  });
+});
+
+describe('the title of a call', () => {
+  test.each([
+    ['Edit', { file_path: '/work/src/a.ts' }, 'Edit src/a.ts'],
+    ['Bash', { command: 'npm  test\n\n  --x' }, 'Run npm test --x'],
+    ['Read', {}, 'Read'],
+    ['Read', { file_path: 5 }, 'Read'],
+    ['Bash', ['x'], 'Run'],
+    ['Bash', { command: 'x'.repeat(500) }, `Run ${'x'.repeat(115)}…`],
+  ])('[AG3] of %s %j is one short line', (name, input, title) => {
+    expect(toolTitle(name, input, '/work')).toBe(title);
+  });
+});
