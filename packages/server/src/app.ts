@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeRunEvent } from '@ccdash/api';
 import { parsePlan } from '@ccdash/api/plan';
-import { err, ok } from '@ccdash/core';
+import { assertInvariant, err, ok } from '@ccdash/core';
 import type { Actor, Failure, JsonObject, Result, RunEvent, StoredEvent } from '@ccdash/core';
 import { createAdapters } from './agents/registry.ts';
 import { createArtifactStore } from './artifacts/artifact-store.ts';
@@ -297,16 +297,17 @@ function nextEpoch(store: SqliteEventStore): number {
   return epoch;
 }
 
-/** The bundle beside this file, or the sources. Hosts get no variable but those that make programs findable. */
+/** The sources beside this file, or the bundle (this code may be in one of its chunks). */
+const HOST_PROGRAMS = ['host-main.ts', 'host.js', '../host.js'];
+
+/** Hosts get no variable but those that make programs findable. */
 function hostCommand(): { command: readonly [string, ...string[]]; env: Record<string, string> } {
-  const bundled = fileURLToPath(new URL('host.js', import.meta.url));
-  const source = fileURLToPath(new URL('host-main.ts', import.meta.url));
-  const flags = ['--disable-warning=ExperimentalWarning'];
-  const program = existsSync(source)
-    ? ['--conditions=ccdash-source', ...flags, source]
-    : [...flags, bundled];
+  const places = HOST_PROGRAMS.map((name) => fileURLToPath(new URL(name, import.meta.url)));
+  const program = places.find((place) => existsSync(place));
+  assertInvariant(program !== undefined, 'the host program is missing from this installation');
+  const source = program.endsWith('.ts') ? ['--conditions=ccdash-source'] : [];
   return {
-    command: [process.execPath, ...program],
+    command: [process.execPath, ...source, '--disable-warning=ExperimentalWarning', program],
     env: { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', HOME: homedir() },
   };
 }

@@ -103,7 +103,7 @@ describe('the program of Claude', () => {
     expect(await bench.canResume(tokenOf(facts))).toBe(true);
   });
 
-  test('[AG12] whose tokens are used up starts no further model call', async () => {
+  test('[AG18] whose tokens are used up starts no further model call', async () => {
     const bench = await openBench();
     const usage = { input: 90, output: 10 };
     const write = { calls: [{ write: { path: 'one.txt', content: '1' } }], usage };

@@ -78,19 +78,19 @@ describe('a table of many steps', () => {
       eligible: plan.steps.map(({ id }) => table.isEligible(id)),
     });
     const property = fc.property(fc.array(turn, { maxLength: 30 }), (turns) => {
-      const first = Object.fromEntries(plan.steps.map(({ id }) => [id, 'pending']));
+      const first = new Map<string, StepStatus>();
       const all = [{ table: StepTable.of(plan, newStepState), statuses: first }];
       for (const { table: at, forks, step, status } of turns) {
         const from = all[at % all.length]!;
-        const to = forks ? { table: from.table.fork(), statuses: { ...from.statuses } } : from;
+        const to = forks ? { table: from.table.fork(), statuses: new Map(from.statuses) } : from;
         if (forks) all.push(to);
         to.table.set(step, { ...newStepState(step), status });
-        to.statuses[step] = status;
+        to.statuses.set(step, status);
       }
       for (const { table, statuses } of all) {
         const scratch = StepTable.of(plan, (id) => ({
           ...newStepState(id),
-          status: statuses[id] ?? 'pending',
+          status: statuses.get(id) ?? 'pending',
         }));
         expect(told(table)).toEqual(told(scratch));
       }

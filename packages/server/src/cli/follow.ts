@@ -3,7 +3,7 @@
  * terminal gives.
  */
 import { ClientGaveUp } from '@ccdash/api/client';
-import type { RunView, StoredEvent } from '@ccdash/api/client';
+import type { Client, ClientError, Result, RunView, StoredEvent } from '@ccdash/api/client';
 import { approvalToLines } from './approval-text.ts';
 import { askForDecision } from './ask.ts';
 import { connect } from './connect.ts';
@@ -19,6 +19,9 @@ const PAGE = 500;
 /** `again`: go on following. */
 type Outcome = { readonly exitCode: number } | 'again';
 
+/** Servers that go one after the other without anything new from the run. */
+const MAX_SERVERS = 5;
+
 /** From the first event on; gives the exit code of the verb. Ctrl-C detaches: the run goes on. */
 export async function follow(
   context: Context,
@@ -29,7 +32,7 @@ export async function follow(
   const onInterrupt = (): void => detached.abort();
   process.on('SIGINT', onInterrupt);
   try {
-    const exitCode = await followUntilStop(context, connection, runId, detached);
+    const exitCode = await followServers(context, connection, runId, detached);
     if (exitCode !== null) return exitCode;
     context.say('');
     context.say(`Detached. The run goes on; come back with: ccdash watch ${runId}`);
@@ -40,16 +43,45 @@ export async function follow(
 }
 
 /** null when somebody detached. */
-async function followUntilStop(
+async function followServers(
   context: Context,
-  connection: Connection,
+  first: Connection,
   runId: string,
   detached: AbortController,
 ): Promise<number | null> {
+  const follower = createFollower(context, runId, detached);
+  let { client } = first;
+  let idle = 0;
+  for (;;) {
+    const before = follower.next();
+    try {
+      return await follower.follow(client);
+    } catch (error) {
+      if (!(error instanceof ClientGaveUp)) throw error;
+      if (detached.signal.aborted) return null;
+      idle = follower.next() === before ? idle + 1 : 0;
+      if (error.reason.error !== 'Unreachable' || idle === MAX_SERVERS) {
+        return refuse(context, problemToRefusal(error.reason));
+      }
+    }
+    // The server has gone: another one takes the run up, and the log says where to go on.
+    const again = await connect(context);
+    if (!again.ok) return refuse(context, again.error);
+    ({ client } = again.value);
+  }
+}
+
+interface Follower {
+  /** Sequence of the event that has yet to be told. */
+  next(): number;
+  /** As `follow`; null when somebody detached. Throws ClientGaveUp when the server cannot be asked any more. */
+  follow(client: Client): Promise<number | null>;
+}
+
+function createFollower(context: Context, runId: string, detached: AbortController): Follower {
   const { signal } = detached;
   const teller = createEventTeller(context, runId);
   const leftOpen = new Set<string>();
-  let client = connection.client;
   let next = 0;
 
   function tell(event: StoredEvent): void {
@@ -59,27 +91,22 @@ async function followUntilStop(
   }
 
   /** Everything that is in the log now, without a look at each state in between. */
-  async function tellPast(): Promise<number | null> {
+  async function tellPast(client: Client): Promise<void> {
     for (let isMore = true; isMore;) {
-      const page = await client.runEvents(runId, next, PAGE);
-      if (!page.ok) return refuse(context, problemToRefusal(page.error));
-      for (const event of page.value.events) tell(event);
-      isMore = page.value.next !== null;
+      const page = valueOf(await client.runEvents(runId, next, PAGE));
+      for (const event of page.events) tell(event);
+      isMore = page.next !== null;
     }
-    return null;
   }
 
   /** What to do now that the log has been told up to `next`. */
-  async function look(): Promise<Outcome> {
-    const found = await client.run(runId);
-    if (!found.ok) return { exitCode: refuse(context, problemToRefusal(found.error)) };
-    const run = found.value;
+  async function look(client: Client): Promise<Outcome> {
+    const run = valueOf(await client.run(runId));
     if (!isStopped(run)) return 'again';
-    const later = await client.runEvents(runId, next, 1);
-    if (!later.ok) return { exitCode: refuse(context, problemToRefusal(later.error)) };
+    const later = valueOf(await client.runEvents(runId, next, 1));
     // The state is ahead of what was told: the events that led there come first.
-    if (later.value.events.length > 0) return 'again';
-    if (context.isInteractive && !isOver(run)) return askAll(run);
+    if (later.events.length > 0) return 'again';
+    if (context.isInteractive && !isOver(run)) return askAll(client, run);
     return end(run);
   }
 
@@ -89,17 +116,16 @@ async function followUntilStop(
     return { exitCode: exitCodeOf(run) };
   }
 
-  async function askAll(run: RunView): Promise<Outcome> {
+  async function askAll(client: Client, run: RunView): Promise<Outcome> {
     const ids = run.blocked.flatMap(({ approval }) => approval ?? []);
     const id = ids.find((candidate) => !leftOpen.has(candidate));
     if (id === undefined) return end(run);
-    const approval = await client.approval(id);
-    if (!approval.ok) return { exitCode: refuse(context, problemToRefusal(approval.error)) };
-    if (approval.value.status !== 'open') return 'again';
-    const fields = await formFieldsOf(client, approval.value, run);
+    const approval = valueOf(await client.approval(id));
+    if (approval.status !== 'open') return 'again';
+    const fields = await formFieldsOf(client, approval, run);
     if (!fields.ok) return { exitCode: refuse(context, fields.error) };
     context.say('');
-    for (const line of approvalToLines(context, approval.value, run)) context.say(...line);
+    for (const line of approvalToLines(context, approval, run)) context.say(...line);
     const answer = await askForDecision(context, fields.value);
     if (answer.type === 'interrupted') {
       detached.abort();
@@ -107,45 +133,40 @@ async function followUntilStop(
     }
     if (answer.type === 'later') {
       leftOpen.add(id);
-      return askAll(run);
+      return askAll(client, run);
     }
     const { decision, reason, form } = answer;
-    const { subjectDigest } = approval.value;
+    const { subjectDigest } = approval;
     const decided = await client.decide(id, { decision, reason, subjectDigest, form });
-    // Somebody else may have been faster: the next look tells.
     if (!decided.ok) {
+      // Somebody else may have been faster: said once, and what is open then shows itself.
       refuse(context, problemToRefusal(decided.error));
       leftOpen.add(id);
+      return look(client);
     }
     return 'again';
   }
 
-  for (;;) {
-    const past = await tellPast();
-    if (past !== null) return past;
-    const outcome = await look();
-    if (signal.aborted) return null;
-    if (outcome !== 'again') return outcome.exitCode;
-    try {
+  return {
+    next: () => next,
+    follow: async (client) => {
+      await tellPast(client);
+      const outcome = await look(client);
+      if (outcome !== 'again') return outcome.exitCode;
       for await (const event of client.events(runId, next, signal)) {
         tell(event);
         if (event.type === 'AttemptReported' && !hasGate(event)) continue;
-        const after = await look();
+        const after = await look(client);
         if (after !== 'again') return after.exitCode;
       }
-    } catch (error) {
-      if (!(error instanceof ClientGaveUp)) throw error;
-      if (error.reason.error !== 'Unreachable') {
-        return refuse(context, problemToRefusal(error.reason));
-      }
-      // The server has gone: another one takes the run up, and the log says where to go on.
-      const again = await connect(context);
-      if (!again.ok) return refuse(context, again.error);
-      ({ client } = again.value);
-      continue;
-    }
-    return null;
-  }
+      return null;
+    },
+  };
+}
+
+function valueOf<T>(answer: Result<T, ClientError>): T {
+  if (!answer.ok) throw new ClientGaveUp(answer.error);
+  return answer.value;
 }
 
 function hasGate(event: StoredEvent): boolean {

@@ -26,6 +26,7 @@ import { outcomeOf, totalsOf } from './claude-result.ts';
 import { INSTALL_COMMAND, findSdk } from './sdk-install.ts';
 import type { SdkInstall } from './sdk-install.ts';
 import { grownBy, readLedger, writeLedger } from './usage-ledger.ts';
+import type { Totals } from './usage-ledger.ts';
 
 type Context = AgentRunContext<ChildProcess>;
 
@@ -76,7 +77,7 @@ export function startClaudeSession(context: Context, version: string): AgentHand
     children.add(child);
     const gone = new Promise<void>((resolve) => {
       child.once('error', () => resolve());
-      child.once('close', () => resolve());
+      child.once('exit', () => resolve());
     });
     programs.add(gone.then(() => void children.delete(child)));
     if (isStopped) child.kill('SIGKILL');
@@ -103,6 +104,8 @@ export function startClaudeSession(context: Context, version: string): AgentHand
     const wrong = optionFailure('claude', work.ext);
     if (wrong !== null) return failedOutcome(wrong);
     const sdk = await import('@anthropic-ai/claude-agent-sdk');
+    // Before the program runs, which could write there.
+    const before = readLedger(stateDir, sessionOf(context));
     let result: SDKResultMessage | null = null;
     let thrown: unknown = null;
     if (!isStopped) {
@@ -125,7 +128,7 @@ export function startClaudeSession(context: Context, version: string): AgentHand
     gate.close();
     await programsGone();
     for (const fact of facts.rest()) context.emit(fact);
-    const usage = usageOf(context, result);
+    const usage = usageOf(context, result, before);
     const said = thrown === null ? '' : messageOf(thrown);
     const trouble = [said, stderr.trim()].filter((text) => text !== '').join('\n') || null;
     return outcomeOf({ result, trouble, isStopped, check: check?.value ?? null, usage });
@@ -191,11 +194,14 @@ function decided(permissionDecision: 'allow' | 'deny', permissionDecisionReason 
 }
 
 /** What this attempt has used. A scripted model costs nobody anything, and what it says of costs is nothing. */
-function usageOf({ work, stateDir }: Context, result: SDKResultMessage | null): Usage | null {
+function usageOf(context: Context, result: SDKResultMessage | null, before: Totals): Usage | null {
   const totals = totalsOf(result);
   if (totals === null) return null;
-  const session = work.session.kind === 'new' ? work.session.id : work.session.token.session;
-  const used = grownBy(readLedger(stateDir, session), totals);
-  writeLedger(stateDir, session, totals);
-  return { ...used, usd: work.upstream.kind === 'scripted' ? null : used.usd };
+  writeLedger(context.stateDir, sessionOf(context), totals);
+  const used = grownBy(before, totals);
+  return { ...used, usd: context.work.upstream.kind === 'scripted' ? null : used.usd };
+}
+
+function sessionOf({ work: { session } }: Context): string {
+  return session.kind === 'new' ? session.id : session.token.session;
 }

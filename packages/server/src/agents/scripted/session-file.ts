@@ -5,19 +5,25 @@ import { err, ok } from '@ccdash/core';
 import type { Failure, Result } from '@ccdash/core';
 import { z } from 'zod';
 
-const progressSchema = z.strictObject({
-  version: z.literal(1),
+export interface ScriptProgress {
   /** The first prompt: it says which script is played. */
-  prompt: z.string(),
+  readonly prompt: string;
+  readonly version: 1;
   /** 0-based, of the script. */
-  turn: z.int().min(0),
+  readonly turn: number;
   /** Items of that turn that are done: its words, each call, its answer. */
-  item: z.int().min(0),
+  readonly item: number;
   /** How often the turn has failed as the script wants. */
+  readonly errors: number;
+}
+
+const progressSchema: z.ZodType<ScriptProgress> = z.strictObject({
+  version: z.literal(1),
+  prompt: z.string(),
+  turn: z.int().min(0),
+  item: z.int().min(0),
   errors: z.int().min(0),
 });
-
-export type ScriptProgress = Readonly<z.infer<typeof progressSchema>>;
 
 /** Null for an id that is no plain word. */
 export function sessionFile(stateDir: string, session: string): string | null {
