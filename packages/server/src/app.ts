@@ -312,10 +312,16 @@ function hostCommand(): { command: readonly [string, ...string[]]; env: Record<s
   };
 }
 
-/** Keys of the model services, as the server's environment has them; they reach the gateway alone. */
+/** What reaches the model gateway alone, of the server's environment: the key, and where the service is. */
+const PROVIDER_VARIABLES = ['ANTHROPIC_API_KEY', 'ANTHROPIC_BASE_URL'];
+
 function providerSecrets(): Readonly<Record<string, string>> {
-  const key = process.env['ANTHROPIC_API_KEY'];
-  return key === undefined ? {} : { ANTHROPIC_API_KEY: key };
+  const found: Record<string, string> = {};
+  for (const name of PROVIDER_VARIABLES) {
+    const value = process.env[name];
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

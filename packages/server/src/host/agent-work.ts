@@ -274,7 +274,7 @@ function toOutcome(outcome: AgentOutcome, limitReached: boolean): AttemptOutcome
         {
           code: 'limit_reached',
           message: 'the agent has used up its budget before it had finished',
-          hint: 'raise the budget of the step in the plan, then resume it',
+          hint: 'raise the budget of the step in the plan and launch that, or retry the step',
         },
         false,
       );
