@@ -107,7 +107,11 @@ describe('the program of Claude', () => {
     const bench = await openBench();
     const usage = { input: 90, output: 10 };
     const write = { calls: [{ write: { path: 'one.txt', content: '1' } }], usage };
-    const { handle } = bench.start({ turns: [], scripts: [{ turns: [write, { say: 'Done.' }] }], maxTokens: 100 });
+    const { handle } = bench.start({
+      turns: [],
+      scripts: [{ turns: [write, { say: 'Done.' }] }],
+      maxTokens: 100,
+    });
     expect(await handle.done).toMatchObject({ status: 'failed', retryable: false });
     expect(bench.gateway().usage()).toMatchObject({ inputTokens: 90, outputTokens: 10 });
     expect(bench.read('one.txt')).toBe('1');
@@ -122,11 +126,18 @@ describe('the program of Claude', () => {
     ];
     const first = bench.start({ turns });
     const expected = { cachedTokens: 0, usd: null };
-    expect((await first.handle.done).usage).toEqual({ ...expected, inputTokens: 200, outputTokens: 40 });
+    expect((await first.handle.done).usage).toEqual({
+      ...expected,
+      inputTokens: 200,
+      outputTokens: 40,
+    });
     const session = { kind: 'resume', token: tokenOf(first.facts) } as const;
     const second = bench.start({ session, turns });
     const { text, usage } = await second.handle.done;
-    expect([text, usage]).toEqual(['Nothing more.', { ...expected, inputTokens: 100, outputTokens: 20 }]);
+    expect([text, usage]).toEqual([
+      'Nothing more.',
+      { ...expected, inputTokens: 100, outputTokens: 20 },
+    ]);
     expect(bench.gateway().usage()).toEqual(usage);
   });
 
