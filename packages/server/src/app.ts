@@ -24,9 +24,9 @@ import { openHttpServer } from './http/open-http-server.ts';
 import { evaluateCondition } from './plans/conditions.ts';
 import { loadPlan } from './plans/load-plan.ts';
 import { renderTemplate } from './plans/templates.ts';
-import { loadProjectPolicy } from './policy/project-policy.ts';
+import { loadProjectPolicy, readProjectPolicy } from './policy/project-policy.ts';
 import { initProject } from './project-config/init-project.ts';
-import { loadProjectConfig } from './project-config/load-project-config.ts';
+import { loadProjectConfig, readProjectConfig } from './project-config/load-project-config.ts';
 import { probeBubblewrap } from './sandbox/create-sandbox.ts';
 import { profileEnv } from './sandbox/profile-env.ts';
 import { acquireStateLock } from './store/lock.ts';
@@ -115,12 +115,12 @@ export async function openWorkbench(
   const trusted = trustedDigests(store);
   const policy = loadProjectPolicy(projectDir, trusted.policy);
   if (!policy.ok) return give(policy.error);
-  if (trusted.policy !== null && policy.value.source === 'shipped') {
+  if (trusted.policy !== null && policy.value.policy.digest !== trusted.policy) {
     // The shipped rules may be looser than those the owner trusted: changed files must not loosen anything.
     return give({
       code: 'policy_changed',
       message: `the policy that was trusted for this project is no longer there. ${policy.value.notice ?? ''}`,
-      hint: 'restore .ccdash/policy as it was',
+      hint: 'restore .ccdash/policy as it was, or accept it as it is now: ccdash trust',
     });
   }
   const config = loadProjectConfig(projectDir, trusted.config);
@@ -176,7 +176,11 @@ export async function openWorkbench(
       return rendered.ok ? ok(rendered.value.text) : rendered;
     },
     runChecks: (checks, context) =>
-      runChecks({ workspaces, isAllowedPath: isPathNamed }, checks, context),
+      runChecks(
+        { workspaces, isAllowedPath: isPathNamed, secret: (name) => process.env[name] },
+        checks,
+        context,
+      ),
     keepArtifact: (name, bytes) => artifacts.keep(name, bytes),
     digest: jsonDigest,
     isAllowedPath: isPathNamed,
@@ -224,6 +228,56 @@ export async function openWorkbench(
     lock.value.release();
   };
   return ok({ workbench, close: () => (closing ??= close()) });
+}
+
+/** Digests of what comes with the repository and takes effect only once its owner has accepted it. */
+export interface Trusted {
+  readonly policy: string | null;
+  readonly config: string | null;
+}
+
+/**
+ * Accepts a project's `.ccdash/` as it is now, in the log; null where it holds nothing of the kind.
+ * Errors: Failure `state_locked` while a server owns the state folder; what the files or the log refuse.
+ */
+export async function trustProject(
+  projectDir: string,
+  stateDir: string,
+  person: string,
+): Promise<Result<Trusted, Failure>> {
+  const policy = readProjectPolicy(projectDir);
+  if (!policy.ok) return policy;
+  const config = readProjectConfig(projectDir);
+  if (!config.ok) return config;
+  const trusted = {
+    policy: policy.value?.digest ?? null,
+    config: config.value?.digest ?? null,
+  };
+  // What is accepted must be usable: a mistake is told now, not when the next server starts.
+  const usable = [
+    loadProjectPolicy(projectDir, trusted.policy),
+    loadProjectConfig(projectDir, trusted.config),
+  ].find((loaded) => !loaded.ok);
+  if (usable?.ok === false) return err(usable.error);
+  const lock = acquireStateLock(stateDir);
+  if (!lock.ok) return err(lockFailure(lock.error));
+  const opened = openLog(stateDir);
+  if (!opened.ok) {
+    lock.value.release();
+    return err(logFailure(opened.error));
+  }
+  const store = opened.value;
+  const actor: Actor = { kind: 'person', id: person };
+  const at = new Date().toISOString();
+  const appended = await store.append({
+    runId: null,
+    expectedSequence: null,
+    events: [{ type: 'ProjectTrusted', at, actor, data: trusted }],
+    seal: true,
+  });
+  store.close();
+  lock.value.release();
+  return appended.ok ? ok(trusted) : err(storeFailure(JSON.stringify(appended.error)));
 }
 
 /** The workbench with its HTTP API on loopback. `close` is idempotent; `closed` resolves after it. */
@@ -276,17 +330,11 @@ function decodeStored(event: StoredEvent): Result<RunEvent, Failure> {
   return err({ code: 'unreadable_event', message, hint });
 }
 
-/** Digests that the owner has accepted for what comes with the repository; the newest word counts. */
-function trustedDigests(store: SqliteEventStore): {
-  readonly policy: string | null;
-  readonly config: string | null;
-} {
-  let trusted: { readonly policy: string | null; readonly config: string | null } = {
-    policy: null,
-    config: null,
-  };
+/** What the owner has accepted; the newest word counts. */
+function trustedDigests(store: SqliteEventStore): Trusted {
+  let trusted: Trusted = { policy: null, config: null };
   for (const event of store.readGlobal()) {
-    if (event.type === 'ProjectTrusted') trusted = event.data as unknown as typeof trusted;
+    if (event.type === 'ProjectTrusted') trusted = event.data as unknown as Trusted;
   }
   return trusted;
 }

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { parsePlan } from '@ccdash/api/plan';
 import type { ApprovalView, RunView, StepView } from '@ccdash/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openWorkbench } from '../src/app.ts';
+import { openWorkbench, trustProject } from '../src/app.ts';
 import type { OpenWorkbench } from '../src/app.ts';
 import type { Caller, RunRequest } from '../src/base/workbench.ts';
 
@@ -395,6 +395,28 @@ describe('the state folder', () => {
     expect(leaking).toEqual([]);
   });
 
+  test('[EN11] lets no secret through a gate or into an artifact', async () => {
+    const runId = await launch(`  - id: leak
+    run: printf %s "$CCDASH_TEST_TOKEN" > kept.txt
+    secrets: [CCDASH_TEST_TOKEN]
+  - id: gate
+    validate: [{ noSecrets: true }]
+`);
+    await rest(runId);
+    await decide(runId, 'approve');
+    const run = await until(runId, ({ endedAt }) => endedAt !== null);
+    expect(step(run, 'gate').reason).toContain('the secret CCDASH_TEST_TOKEN');
+    const keeping = await launch(`  - id: keep
+    run: printf %s "$CCDASH_TEST_TOKEN" > kept.txt
+    secrets: [CCDASH_TEST_TOKEN]
+    artifacts: [kept.txt]
+`);
+    await rest(keeping);
+    await decide(keeping, 'approve');
+    const refused = await until(keeping, ({ endedAt }) => endedAt !== null);
+    expect(step(refused, 'keep').attempts[0]?.failure?.code).toBe('secret_in_artifact');
+  });
+
   test('[EN12] opened again has every run, plan and request as they were', async () => {
     const runId = await launch('  - id: gate\n    approve: Later?\n');
     await rest(runId);
@@ -437,5 +459,37 @@ describe('plans', () => {
     expect(first).toBe(1);
     expect(await save(sourceOf('one'))).toEqual([id, 1]);
     expect(await save(sourceOf('two'))).toEqual([id, 2]);
+  });
+});
+
+describe('what comes with a repository', () => {
+  test('[EN20] takes effect once its owner has trusted it, and no longer than it is unchanged', async () => {
+    const other = join(folder, 'other');
+    const otherState = join(folder, 'other-state');
+    spawnSync('git', ['init', '--quiet', other]);
+    mkdirSync(join(other, '.ccdash/policy'), { recursive: true });
+    const rules = join(other, '.ccdash/policy/team.cedar');
+    writeFileSync(
+      rules,
+      '@id("team-base") @doc("The team allows nothing.")\nforbid (principal, action in Action::"attempt", resource);\n',
+    );
+    const said: string[] = [];
+    const openOther = async (): Promise<string> => {
+      const say = (line: string): void => void said.push(line);
+      const opened = await openWorkbench({ projectDir: other, stateDir: otherState, say });
+      if (!opened.ok) return opened.error.code;
+      await opened.value.close();
+      return 'opened';
+    };
+    expect(await openOther()).toBe('opened');
+    expect(said.join(' ')).toContain('ccdash trust');
+    const trusted = await trustProject(other, otherState, 'owner');
+    expect(trusted.ok ? trusted.value.policy : trusted.error).toMatch(/^sha256:/);
+    said.length = 0;
+    expect([await openOther(), said]).toEqual(['opened', []]);
+    writeFileSync(rules, readFileSync(rules, 'utf8').replace('nothing', 'everything'));
+    expect(await openOther()).toBe('policy_changed');
+    expect((await trustProject(other, otherState, 'owner')).ok).toBe(true);
+    expect(await openOther()).toBe('opened');
   });
 });

@@ -66,6 +66,10 @@ function addPlanVerbs(program: Command, act: Act): void {
     .command('init')
     .description('write .ccdash/ with a commented config, a policy, an example plan')
     .action(() => act(async (context) => (await verbs()).init(context)));
+  program
+    .command('trust')
+    .description('accept the policy and config in .ccdash/ as they are now')
+    .action(() => act(async (context) => (await verbs()).trust(context)));
   const plan = program.command('plan').description('plan files').helpCommand(false);
   plan
     .command('check')

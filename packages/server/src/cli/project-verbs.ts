@@ -1,4 +1,5 @@
 /** Verbs that need no server: a project's first files, and plan files. */
+import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { PlanProblem, Result } from '@ccdash/api/client';
 import type { loadPlan } from '../app.ts';
@@ -21,6 +22,30 @@ export async function init(context: Context): Promise<number> {
   for (const path of kept) context.say({ text: 'kept', style: 'quiet' }, `   ${path}`);
   const plan = [...written, ...kept].find((path) => path.startsWith('.ccdash/plans/'));
   context.say(`Next: ccdash run ${plan ?? 'PLAN'}`);
+  return EXIT.done;
+}
+
+export async function trust(context: Context): Promise<number> {
+  const project = findProject(context);
+  if (!project.ok) return refuse(context, project.error);
+  const { trustProject } = await import('../app.ts');
+  const { dir, stateDir } = project.value;
+  const trusted = await trustProject(dir, stateDir, userInfo().username);
+  if (!trusted.ok) {
+    const { error } = trusted;
+    const hint = error.code === 'state_locked' ? 'ccdash stop, then again' : error.hint;
+    return refuse(context, failureToRefusal({ ...error, hint }));
+  }
+  if (context.isJson) {
+    context.writeJson(trusted.value);
+    return EXIT.done;
+  }
+  for (const [what, digest] of Object.entries(trusted.value) as [string, string | null][]) {
+    context.say(
+      { text: 'trusted', style: 'good' },
+      `  ${what}  ${digest ?? 'none: the default is in force'}`,
+    );
+  }
   return EXIT.done;
 }
 

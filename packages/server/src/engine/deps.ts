@@ -92,7 +92,7 @@ export interface EngineDeps {
     checks: readonly Check[],
     context: CheckContext,
   ) => Promise<readonly CheckResult[]>;
-  readonly keepArtifact: (name: string, bytes: Uint8Array) => Promise<ArtifactRef>;
+  readonly keepArtifact: (name: string, bytes: Uint8Array) => Promise<Result<ArtifactRef, Failure>>;
   /** RFC 8785 canonical JSON of a value, as `sha256:<hex>`. */
   readonly digest: (value: Json) => string;
   readonly isAllowedPath: (globs: readonly string[], path: string) => boolean;

@@ -259,7 +259,11 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     for (const path of await workspaces.match(runId, globs)) {
       const bytes = await workspaces.readFile(runId, path, LARGEST_ARTIFACT_BYTES);
       if (!bytes.ok) return bytes;
-      kept.push(await deps.keepArtifact(path, bytes.value));
+      const leaked = leakedSecret(deps, step, bytes.value);
+      if (leaked !== null) return err(leakFailure(path, leaked));
+      const ref = await deps.keepArtifact(path, bytes.value);
+      if (!ref.ok) return ref;
+      kept.push(ref.value);
     }
     return ok(kept);
   }
@@ -338,6 +342,24 @@ function attemptOf(state: RunState, step: string, number: number): AttemptState 
 function failedEnd(failure: Failure): AttemptReportEnd {
   const nothing = { exitCode: null, output: null, usage: null, checks: [], setAside: null };
   return { outcome: 'failed', retryable: false, failure, ...nothing };
+}
+
+/** The name of a secret of the step whose value is in `bytes`; null when there is none. */
+function leakedSecret(deps: EngineDeps, step: Step, bytes: Uint8Array): string | null {
+  const names = 'secrets' in step ? step.secrets : [];
+  const found = names.find((name) => {
+    const value = deps.secret(name) ?? '';
+    return value !== '' && Buffer.from(bytes).includes(value);
+  });
+  return found ?? null;
+}
+
+function leakFailure(path: string, name: string): Failure {
+  return {
+    code: 'secret_in_artifact',
+    message: `${path} holds the value of the secret ${name}, and is not kept`,
+    hint: 'let the step write it elsewhere, or leave it out of its artifacts',
+  };
 }
 
 function exitFailure(step: Extract<Step, { kind: 'command' }>, exitCode: number | null): Failure {

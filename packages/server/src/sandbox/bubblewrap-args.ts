@@ -1,5 +1,12 @@
 /** What a sandboxed program sees of the machine: the system read-only, its workspace, and what is named. Nothing else. */
-import { existsSync, lstatSync, mkdirSync, readlinkSync, realpathSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, isAbsolute, join, relative, sep } from 'node:path';
 
 import { err, ok } from '@ccdash/core';
@@ -93,10 +100,20 @@ export function attemptArgs(
 function gitArgs(workspace: string): readonly string[] {
   const git = join(workspace, '.git');
   if (lstatSync(git, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
-  const hooks = join(git, 'hooks');
   const args = ['--bind', git, git];
-  if (!existsSync(hooks)) mkdirSync(hooks);
-  for (const name of ['config', 'config.worktree', 'hooks', 'info', 'objects/info', 'modules']) {
+  // What is not there could be made: a `commondir` elsewhere brings a configuration and hooks of its own.
+  for (const name of ['hooks', 'info']) mkdirSync(join(git, name), { recursive: true });
+  const commondir = join(git, 'commondir');
+  if (!existsSync(commondir)) writeFileSync(commondir, '.\n');
+  for (const name of [
+    'commondir',
+    'config',
+    'config.worktree',
+    'hooks',
+    'info',
+    'objects/info',
+    'modules',
+  ]) {
     const path = join(git, name);
     const stats = lstatSync(path, { throwIfNoEntry: false });
     if (stats?.isFile() === true || stats?.isDirectory() === true)

@@ -195,6 +195,7 @@ describe('what a program writes', () => {
       'echo evil >> .git/config',
       'echo "* filter=evil" > .git/info/attributes',
       'rm -rf .git/hooks; mv .git/hooks .git/h; rm .git/config; ln -sf /tmp/c .git/config',
+      'mkdir evil; echo ../evil > .git/commondir; rm -f .git/commondir; ln -sf ../evil .git/commondir',
     ].join('\n');
     const before = readFileSync(join(workspace, '.git/config'), 'utf8');
     const { printed } = await run(script, { write: ['**'] });
@@ -202,6 +203,7 @@ describe('what a program writes', () => {
     expect(readFileSync(join(workspace, '.git/config'), 'utf8')).toBe(before);
     expect(existsSync(join(workspace, '.git/hooks/pre-commit'))).toBe(false);
     expect(existsSync(join(workspace, '.git/info/attributes'))).toBe(false);
+    expect(readFileSync(join(workspace, '.git/commondir'), 'utf8')).toBe('.\n');
   });
 });
 

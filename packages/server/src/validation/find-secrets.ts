@@ -23,11 +23,20 @@ const SECRET_FORMS: readonly { readonly kind: string; readonly form: RegExp }[] 
 export function findSecrets(diff: string): readonly FoundSecret[] {
   const found: FoundSecret[] = [];
   let path = '';
+  // Within a hunk every line is content behind one sign: an added line of `++ x` must not pass for a name.
+  let inHunk = false;
   for (const line of diff.split('\n')) {
-    if (line.startsWith('+++ ')) path = line.slice(4).replace(/^b\//, '');
-    else if (line.startsWith('+')) {
-      for (const { kind, form } of SECRET_FORMS) if (form.test(line)) found.push({ kind, path });
+    if (line.startsWith('diff --git ')) inHunk = false;
+    else if (line.startsWith('@@ ')) inHunk = true;
+    else if (!inHunk && line.startsWith('+++ ')) path = line.slice(4).replace(/^b\//, '');
+    else if (inHunk && line.startsWith('+')) {
+      for (const kind of secretKinds(line)) found.push({ kind, path });
     }
   }
   return found;
+}
+
+/** Kinds of the credentials in a text, each as often as a form of it is there. */
+export function secretKinds(text: string): readonly string[] {
+  return SECRET_FORMS.filter(({ form }) => form.test(text)).map(({ kind }) => kind);
 }

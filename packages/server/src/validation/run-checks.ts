@@ -15,11 +15,14 @@ import type {
 } from '@ccdash/core';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { RE2JS } from 're2js';
-import { findSecrets } from './find-secrets.ts';
+import { findSecrets, secretKinds } from './find-secrets.ts';
+import type { FoundSecret } from './find-secrets.ts';
 
 export interface CheckSources {
   readonly workspaces: Pick<Workspaces, 'readFile' | 'changes' | 'diff'>;
   readonly isAllowedPath: (globs: readonly string[], path: string) => boolean;
+  /** Value of a secret that steps are handed, by name; without it only well-known forms are found. */
+  readonly secret?: (name: string) => string | undefined;
 }
 
 export interface ChecksContext {
@@ -31,6 +34,10 @@ export interface ChecksContext {
 
 const LARGEST_FILE_BYTES = 16 * 1024 * 1024;
 const LARGEST_DIFF_BYTES = 64 * 1024 * 1024;
+/** Within these git looks for a zero byte; a file that has one is left out of the text of a diff. */
+const BINARY_LOOK_BYTES = 8000;
+/** Evidence goes into the log: enough to see what is wrong, whatever the workspace holds. */
+const LONGEST_EVIDENCE = 2000;
 
 /** One result a check, in their order. Never rejects for anything that a plan or a workspace can hold. */
 export async function runChecks(
@@ -39,8 +46,15 @@ export async function runChecks(
   context: ChecksContext,
 ): Promise<readonly CheckResult[]> {
   const results: CheckResult[] = [];
-  for (const check of checks) results.push(await runCheck(sources, check, context));
+  for (const check of checks) results.push(toRecord(await runCheck(sources, check, context)));
   return results;
+}
+
+/** Texts of the workspace may be long, and hold halves of characters that no event can. */
+function toRecord({ check, pass: passed, evidence }: CheckResult): CheckResult {
+  const shown =
+    evidence.length > LONGEST_EVIDENCE ? `${evidence.slice(0, LONGEST_EVIDENCE)}…` : evidence;
+  return { check, pass: passed, evidence: shown.toWellFormed() };
 }
 
 async function runCheck(
@@ -179,7 +193,15 @@ async function checkSchema(
     const why = error instanceof Error ? error.message : String(error);
     return fail(name, `${check.schema} is not a JSON Schema: ${why}`);
   }
-  if (validate(step.outputs)) return pass(name, 'it fits');
+  // Its answer would be a promise, which is never false.
+  if ('$async' in validate) return fail(name, `${check.schema} is asynchronous, by $async`);
+  try {
+    if (validate(step.outputs)) return pass(name, 'it fits');
+  } catch (error) {
+    // A schema that refers to itself without end.
+    const why = error instanceof Error ? error.message : String(error);
+    return fail(name, `${check.schema} cannot be followed: ${why}`);
+  }
   return fail(name, ajv.errorsText(validate.errors, { dataVar: check.output }));
 }
 
@@ -187,7 +209,11 @@ async function checkSchema(
 const linearRegExp = Object.assign(
   (pattern: string) => {
     const compiled = RE2JS.compile(pattern);
-    return { test: (text: string): boolean => compiled.matcher(text).find() };
+    return {
+      test: (text: string): boolean => compiled.matcher(text).find(),
+      // Ajv takes patterns of equal text for one.
+      toString: () => pattern,
+    };
   },
   { code: 'linearRegExp' },
 );
@@ -225,15 +251,62 @@ function valueAt(json: Json, pointer: string): Json | undefined {
 }
 
 async function checkSecrets(
-  { workspaces }: CheckSources,
-  { runId, base, checkpoint }: ChecksContext,
+  sources: CheckSources,
+  { runId, state, base, checkpoint }: ChecksContext,
 ): Promise<CheckResult> {
   const name = 'no secrets in the diff';
+  const { workspaces } = sources;
   const diff = await workspaces.diff(runId, base, checkpoint, LARGEST_DIFF_BYTES);
   if (!diff.ok) return fail(name, diff.error.message);
   if (diff.value.truncated) return fail(name, 'the diff is too large to be searched whole');
-  const found = findSecrets(diff.value.text);
+  const binary = await findBinarySecrets(sources, { runId, base, checkpoint });
+  if (!binary.ok) return fail(name, binary.error.message);
+  const handed = handedSecrets(sources, state).filter(([, value]) =>
+    diff.value.text.includes(value),
+  );
+  const found = [
+    ...handed.map(([secret]) => ({ kind: `the secret ${secret}`, path: 'the diff' })),
+    ...findSecrets(diff.value.text),
+    ...binary.value,
+  ];
   if (found.length === 0) return pass(name, 'none found');
   const listed = found.slice(0, 5).map((secret) => `${secret.kind} in ${secret.path}`);
   return fail(name, listed.join('; '));
 }
+
+/** Names and values of the secrets that steps of this plan are handed. */
+function handedSecrets(
+  { secret }: CheckSources,
+  state: RunState,
+): readonly (readonly [string, string])[] {
+  const names = state.created.plan.steps.flatMap((step) => ('secrets' in step ? step.secrets : []));
+  return [...new Set(names)]
+    .map((name) => [name, secret?.(name) ?? ''] as const)
+    .filter(([, value]) => value !== '');
+}
+
+/** One zero byte takes a file out of the diff; such files are looked at whole. */
+async function findBinarySecrets(
+  { workspaces }: CheckSources,
+  { runId, base, checkpoint }: Pick<ChecksContext, 'runId' | 'base' | 'checkpoint'>,
+): Promise<Result<readonly FoundSecret[], Failure>> {
+  const changes = await workspaces.changes(runId, base, checkpoint);
+  if (!changes.ok) return changes;
+  const found: FoundSecret[] = [];
+  for (const { path, change } of changes.value) {
+    if (change === 'deleted') continue;
+    const bytes = await workspaces.readFile(runId, path, LARGEST_DIFF_BYTES);
+    if (!bytes.ok) {
+      // The diff shows where a link leads; a submodule has no bytes.
+      if (LINK_CODES.has(bytes.error.code)) continue;
+      return bytes;
+    }
+    if (!bytes.value.subarray(0, BINARY_LOOK_BYTES).includes(0)) continue;
+    const text = Buffer.from(bytes.value).toString('latin1');
+    for (const kind of secretKinds(text)) found.push({ kind, path });
+  }
+  return { ok: true, value: found };
+}
+
+/** What reading says to a link, or to a folder where a commit has a submodule. */
+const LINK_CODES: ReadonlySet<string> = new Set(['leads_out', 'not_a_file', 'file_missing']);
