@@ -148,14 +148,14 @@ function resolveInputs(
   specs: Readonly<Record<string, InputSpec>>,
   given: Inputs,
 ): Result<Inputs, string> {
-  const unknown = Object.keys(given).find((name) => specs[name] === undefined);
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(specs, name));
   if (unknown !== undefined) {
     const known = Object.keys(specs).join(', ');
     return err(`the plan has no input ${unknown}${known === '' ? '' : `; it has: ${known}`}`);
   }
   const resolved: Record<string, string | number | boolean> = {};
   for (const [name, spec] of Object.entries(specs)) {
-    const value = given[name] ?? spec.default;
+    const value = (Object.hasOwn(given, name) ? given[name] : undefined) ?? spec.default;
     if (value === null) {
       if (spec.required) return err(`the input ${name} (${spec.type}) is required`);
       continue;

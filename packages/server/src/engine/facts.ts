@@ -11,6 +11,12 @@ export function expressionFacts(state: RunState): ExpressionFacts {
   return { inputs: state.created.inputs, steps, context: state.created.plan.context };
 }
 
+/** An output that the step itself has written, whatever its name. */
+export function outputOf(state: RunState, step: string, name: string): Json | undefined {
+  const outputs = state.steps.get(step)?.outputs ?? {};
+  return Object.hasOwn(outputs, name) ? outputs[name] : undefined;
+}
+
 /** Variables taken from outputs of other steps: `<step>.<output>`; a missing one names itself. */
 export function variablesFrom(
   state: RunState,
@@ -19,7 +25,7 @@ export function variablesFrom(
   const values: Record<string, string> = {};
   for (const [variable, reference] of Object.entries(from)) {
     const dot = reference.indexOf('.');
-    const value = state.steps.get(reference.slice(0, dot))?.outputs?.[reference.slice(dot + 1)];
+    const value = outputOf(state, reference.slice(0, dot), reference.slice(dot + 1));
     if (value === undefined) return { values, missing: reference };
     values[variable] = typeof value === 'string' ? value : JSON.stringify(value);
   }

@@ -18,7 +18,7 @@ import type {
   Step,
 } from '@ccdash/core';
 import type { EngineDeps } from './deps.ts';
-import { asJson, expressionFacts, startPolicyFacts, variablesFrom } from './facts.ts';
+import { asJson, expressionFacts, outputOf, startPolicyFacts, variablesFrom } from './facts.ts';
 
 type Blocked = Extract<Evaluation, { outcome: 'blocked' }>;
 
@@ -107,7 +107,7 @@ function shownDigest(deps: EngineDeps, state: RunState, reference: string): stri
   if (source === undefined) return state.checkpoint?.tree ?? null;
   const key = reference.slice(dot + 1);
   if (key === 'output') return lastAttempt(source)?.output?.sha256 ?? null;
-  const value = source.outputs?.[key];
+  const value = outputOf(state, source.id, key);
   return value === undefined ? null : deps.digest(value);
 }
 
