@@ -38,7 +38,7 @@ async function seen(bench: Bench, runId: string, path: string): Promise<void> {
 }
 
 describe('a host that is killed', () => {
-  test('[EN20] leaves its step interrupted, until a person resumes it in the same workspace', async () => {
+  test('[EN21] leaves its step interrupted, until a person resumes it in the same workspace', async () => {
     const bench = await newBench();
     const runId = await bench.launch(`  - id: work
     run: if test -e half; then echo done > whole; else touch half; sleep 600; fi
@@ -60,7 +60,7 @@ describe('a host that is killed', () => {
     expect(existsSync(bench.inTree(runId, 'whole'))).toBe(true);
   });
 
-  test('[EN20] lets its step go on by itself when the plan says resume', async () => {
+  test('[EN21] lets its step go on by itself when the plan says resume', async () => {
     const bench = await newBench();
     const runId = await bench.launch(`  - id: work
     run: if test -e half; then echo done > whole; else touch half; sleep 600; fi
@@ -75,7 +75,7 @@ describe('a host that is killed', () => {
     });
   });
 
-  test('[EN20] lets its step begin anew, from its checkpoint, when the plan says retry', async () => {
+  test('[EN21] lets its step begin anew, from its checkpoint, when the plan says retry', async () => {
     const bench = await newBench();
     const runId = await bench.launch(`  - id: work
     run: if test -e half; then exit 9; fi; touch half; until test -e go; do sleep 0.1; done
