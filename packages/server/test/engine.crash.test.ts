@@ -55,6 +55,7 @@ function newWorld(plan: string): World {
     acknowledged: new Map(),
   };
   writeFileSync(world.plan, plan);
+  writeFileSync(join(folder, 'model.yaml'), AGENT_SCRIPT);
   worlds.push(world);
   return world;
 }
@@ -118,6 +119,7 @@ async function live(
     env: {
       ...process.env,
       CRASH_AT: String(options.crashAt ?? 0),
+      CCDASH_SCRIPTED_MODEL: join(world.folder, 'model.yaml'),
       NODE_COMPILE_CACHE: COMPILE_CACHE,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -219,6 +221,9 @@ steps:
     validate:
       - exit: { step: write, equals: 0 }
       - file: { path: log.txt, matches: '^write$' }
+  - id: think
+    agent: scripted
+    prompt: Write it down.
   - id: ask
     approve: Go on?
   - id: look
@@ -229,7 +234,16 @@ steps:
     run: echo last >> log.txt
 `;
 
-const STEPS = ['setup', 'write', 'look', 'last'];
+const AGENT_SCRIPT = `
+version: 1
+scripts:
+  - turns:
+      - say: I write it down.
+        calls: [{ write: { path: thought.txt, content: "thought\\n" } }]
+      - say: It is written.
+`;
+
+const STEPS = ['setup', 'write', 'think', 'look', 'last'];
 
 describe('an engine killed at a crash point', () => {
   test('[EN6] loses nothing and repeats nothing, whichever point it is', async () => {
@@ -250,11 +264,12 @@ describe('an engine killed at a crash point', () => {
           expect([at, step, executionsOf(world, log, step)]).toEqual([at, step, 1]);
         }
         expect(workspaceFile(world, log, 'log.txt')).toBe('begin\nsetup\nwrite\nlast\n');
+        expect(workspaceFile(world, log, 'thought.txt')).toBe('thought\n');
         killHost(world);
       }
     };
     await Promise.all([worker(), worker()]);
-  }, 240_000);
+  }, 900_000);
 });
 
 /** Numbers from a seed, so that a failure can be repeated (mulberry32). */

@@ -10,7 +10,11 @@ export type AnswerCheck = (answer: unknown) => string | null;
 const linearRegExp = Object.assign(
   (pattern: string) => {
     const compiled = RE2JS.compile(pattern);
-    return { test: (text: string): boolean => compiled.matcher(text).find() };
+    return {
+      test: (text: string): boolean => compiled.matcher(text).find(),
+      // Ajv keeps compiled patterns by their text: without this, all would share one entry.
+      toString: () => pattern,
+    };
   },
   { code: 'linearRegExp' },
 );
@@ -25,20 +29,28 @@ export function createAnswerCheck(schema: JsonObject): Result<AnswerCheck, Failu
   });
   try {
     const validate = ajv.compile(schema);
+    if ('$async' in validate) return err(invalidSchema('it is asynchronous'));
     return ok((answer) => {
       if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) {
         return 'the answer is not an object';
       }
-      return validate(answer) ? null : ajv.errorsText(validate.errors, { dataVar: 'answer' });
+      try {
+        return validate(answer) ? null : ajv.errorsText(validate.errors, { dataVar: 'answer' });
+      } catch (error) {
+        return `its schema cannot be followed: ${error instanceof Error ? error.message : String(error)}`;
+      }
     });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return err({
-      code: 'invalid_schema',
-      message: `the schema of the answer is not a JSON Schema: ${why}`,
-      hint: 'correct output.schema of the step',
-    });
+    return err(invalidSchema(error instanceof Error ? error.message : String(error)));
   }
+}
+
+function invalidSchema(why: string): Failure {
+  return {
+    code: 'invalid_schema',
+    message: `the schema of the answer is not a JSON Schema: ${why}`,
+    hint: 'correct output.schema of the step',
+  };
 }
 
 /** Failure `invalid_output`. */

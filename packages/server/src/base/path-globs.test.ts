@@ -11,6 +11,7 @@ describe('globs', () => {
     [['**'], '.hidden/file', true],
     [[], 'a.txt', false],
     [['a b/*.txt'], 'a b/c.txt', true],
+    [['SRC/**'], 'src/a.ts', false],
   ])('[EN18] %j name %s: %s', (globs, path, named) => {
     expect(isPathNamed(globs, path)).toBe(named);
   });

@@ -7,7 +7,7 @@ const matcherByGlobs = new WeakMap<readonly string[], Ignore>();
 export function isPathNamed(globs: readonly string[], path: string): boolean {
   let matcher = matcherByGlobs.get(globs);
   if (matcher === undefined) {
-    matcher = ignore().add([...globs]);
+    matcher = ignore({ ignorecase: false }).add([...globs]);
     matcherByGlobs.set(globs, matcher);
   }
   return matcher.ignores(path);

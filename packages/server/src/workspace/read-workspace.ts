@@ -66,7 +66,7 @@ export async function matchWorkspaceFiles(
   globs: readonly string[],
   options: ScanOptions,
 ): Promise<readonly string[]> {
-  const matcher = ignore().add([...globs]);
+  const matcher = ignore({ ignorecase: false }).add([...globs]);
   const { files } = await scanTree(textToBytes(tree), options);
   return files
     .filter(({ stats }) => stats.isFile())
