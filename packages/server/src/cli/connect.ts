@@ -88,10 +88,14 @@ function openLog(stateDir: string, logPath: string): Result<number, CliRefusal> 
   }
 }
 
+/** A server lives for days beside other work: memory matters more to it than the last bit of speed. */
+const SMALL_YOUNG_SPACE = '--max-semi-space-size=4';
+
 /** The same program, with what Node was told, in a session of its own. */
 function spawnServer(context: Context, project: Project, log: number): ChildProcess {
   const [, program = ''] = process.argv;
-  const args = [...process.execArgv, program, 'serve', '--background', '--project', project.dir];
+  const node = [...process.execArgv, SMALL_YOUNG_SPACE, program];
+  const args = [...node, 'serve', '--background', '--project', project.dir];
   const child = spawn(process.execPath, args, {
     cwd: project.dir,
     env: context.env,
