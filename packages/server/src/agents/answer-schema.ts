@@ -1,32 +1,13 @@
 import { err, ok } from '@ccdash/core';
 import type { Failure, JsonObject, Result } from '@ccdash/core';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import { RE2JS } from 're2js';
+import { createHostileSchemaValidator } from '../base/hostile-schema.ts';
 
 /** What is wrong with an answer, in words; null when it fits. */
 export type AnswerCheck = (answer: unknown) => string | null;
 
-/** Patterns of a schema may come from a repository: they are matched in linear time. */
-const linearRegExp = Object.assign(
-  (pattern: string) => {
-    const compiled = RE2JS.compile(pattern);
-    return {
-      test: (text: string): boolean => compiled.matcher(text).find(),
-      // Ajv keeps compiled patterns by their text: without this, all would share one entry.
-      toString: () => pattern,
-    };
-  },
-  { code: 'linearRegExp' },
-);
-
 /** Makes a check of a JSON Schema (2020-12) for an answer that is an object. Errors: Failure `invalid_schema`. */
 export function createAnswerCheck(schema: JsonObject): Result<AnswerCheck, Failure> {
-  const ajv = new Ajv2020({
-    allErrors: true,
-    strict: false,
-    validateFormats: false,
-    code: { regExp: linearRegExp },
-  });
+  const ajv = createHostileSchemaValidator();
   try {
     const validate = ajv.compile(schema);
     if ('$async' in validate) return err(invalidSchema('it is asynchronous'));

@@ -13,8 +13,8 @@ import type {
   Failure,
   Workspaces,
 } from '@ccdash/core';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { RE2JS } from 're2js';
+import { createHostileSchemaValidator } from '../base/hostile-schema.ts';
 import { findSecrets, secretKinds } from './find-secrets.ts';
 import type { FoundSecret } from './find-secrets.ts';
 
@@ -180,12 +180,7 @@ async function checkSchema(
   if (step?.status !== 'succeeded') return fail(name, 'not run');
   const schema = await readJson(sources, runId, check.schema);
   if (!schema.ok) return fail(name, schema.error);
-  const ajv = new Ajv2020({
-    allErrors: true,
-    strict: false,
-    validateFormats: false,
-    code: { regExp: linearRegExp },
-  });
+  const ajv = createHostileSchemaValidator();
   let validate;
   try {
     validate = ajv.compile(schema.value as object | boolean);
@@ -204,19 +199,6 @@ async function checkSchema(
   }
   return fail(name, ajv.errorsText(validate.errors, { dataVar: check.output }));
 }
-
-/** Patterns of a schema from the workspace, in linear time as well. */
-const linearRegExp = Object.assign(
-  (pattern: string) => {
-    const compiled = RE2JS.compile(pattern);
-    return {
-      test: (text: string): boolean => compiled.matcher(text).find(),
-      // Ajv takes patterns of equal text for one.
-      toString: () => pattern,
-    };
-  },
-  { code: 'linearRegExp' },
-);
 
 async function checkNumber(
   sources: CheckSources,

@@ -16,20 +16,20 @@ describe('the name of a tool', () => {
   test('[AG3] that nobody knows is `other`, and has a title all the same', () => {
     for (const name of ['mcp__x__y', 'constructor', '__proto__']) {
       expect(toolOfName(name)).toBe('other');
-      expect(toolTitle(name, { a: 1 }, '/work')).toBe(name);
+      expect(toolTitle(name, { a: 1 }, '/clone')).toBe(name);
     }
   });
 });
 
 describe('the title of a call', () => {
   test.each([
-    ['Edit', { file_path: '/work/src/a.ts' }, 'Edit src/a.ts'],
+    ['Edit', { file_path: '/clone/src/a.ts' }, 'Edit src/a.ts'],
     ['Bash', { command: 'npm  test\n\n  --x' }, 'Run npm test --x'],
     ['Read', {}, 'Read'],
     ['Read', { file_path: 5 }, 'Read'],
     ['Bash', ['x'], 'Run'],
     ['Bash', { command: 'x'.repeat(500) }, `Run ${'x'.repeat(115)}…`],
   ])('[AG3] of %s %j is one short line', (name, input, title) => {
-    expect(toolTitle(name, input, '/work')).toBe(title);
+    expect(toolTitle(name, input, '/clone')).toBe(title);
   });
 });
