@@ -87,8 +87,7 @@ export function createCheckpointRepository(git: Git, folder: RunFolder): Checkpo
 
   /** The index, made from `seed` when there is none that can be used. */
   async function usableIndex(seed: string): Promise<Result<GitIndex, Failure>> {
-    // Left by a command that was killed; it died with its parent, and only one operation runs at a time.
-    rmSync(`${indexFile}.lock`, { force: true });
+    removeLock(indexFile);
     const idBytes = seed.length === 64 ? 32 : 20;
     const index = readGitIndex(indexFile, idBytes);
     if (index !== null) return ok(index);
@@ -135,7 +134,9 @@ export function createCheckpointRepository(git: Git, folder: RunFolder): Checkpo
       const made = await run(['commit-tree', tree, ...flags], { stdin: message });
       if (!made.ok) return made;
       const commit = outputText(made.value);
-      const updated = await run(['update-ref', `refs/ccdash/${ref}`, commit]);
+      const name = `refs/ccdash/${ref}`;
+      removeLock(join(repository, name));
+      const updated = await run(['update-ref', name, commit]);
       return updated.ok ? ok({ commit, tree }) : updated;
     },
     async find(ref) {
@@ -152,6 +153,11 @@ export function createCheckpointRepository(git: Git, folder: RunFolder): Checkpo
       return raw.ok ? ok(parseRawDiff(raw.value.stdout)) : raw;
     },
   };
+}
+
+/** What a killed git left. It died with the process that started it, and only one operation runs at a time. */
+function removeLock(file: string): void {
+  rmSync(`${file}.lock`, { force: true });
 }
 
 export function isUnkeepable(value: Snapshot | Unkeepable): value is Unkeepable {

@@ -322,6 +322,14 @@ describe('a checkpoint', () => {
     }
   });
 
+  test('[WS20] is made where a git that was killed has left its ref locked', async () => {
+    const { base, tree, repository, checkpoint, changed } = await started();
+    putFiles(tree, { 'b.txt': '1' });
+    putFiles(repository, { 'refs/ccdash/checkpoints/build/1.lock': '' });
+    const next = await checkpoint(base, 'build/1');
+    expect(await changed(base, next)).toEqual(['added b.txt']);
+  });
+
   test('[WS21] waits for what else is done with the same run', async () => {
     const { fixture, base, tree } = await started();
     const { workspaces } = fixture;
