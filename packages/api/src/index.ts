@@ -10,6 +10,7 @@ export {
   emptyRequest,
   launchRequest,
   pageQuery,
+  pauseRequest,
   planTextRequest,
   revisionQuery,
 } from './schema/requests.ts';
@@ -19,6 +20,8 @@ export type {
   CancelRequest,
   ControlBody,
   ControlRequest,
+  PauseBody,
+  PauseRequest,
   DecisionBody,
   DecisionRequest,
   LaunchBody,

@@ -349,6 +349,32 @@ describe('a cancel', () => {
   });
 });
 
+describe('a pause', () => {
+  test('[EN40] lets what runs end, begins nothing, outlives the engine, and goes on by a resume', async () => {
+    const runId =
+      await bench.launch(`  - { id: first, run: 'touch up; until test -e go; do sleep 0.1; done' }
+  - { id: second, run: touch b.txt }
+`);
+    await expect.poll(() => existsSync(bench.inTree(runId, 'up')), POLL).toBe(true);
+    expect(await bench.ask(runId, { type: 'pause', reason: 'lunch' })).toBe('ok');
+    writeFileSync(bench.inTree(runId, 'go'), '');
+    const paused = await bench.until(runId, (run) => stepOf(run, 'first').status === 'succeeded');
+    expect([paused.status, paused.paused?.reason]).toEqual(['paused', 'lunch']);
+    await bench.letGo();
+    await bench.open();
+    const still = bench.workbench().run(runId);
+    expect([still?.status, still && statuses(still)]).toEqual(['paused', ['succeeded', 'pending']]);
+    const resume = { type: 'resume', step: null, reason: null } as const;
+    expect(await bench.ask(runId, resume)).toBe('ok');
+    expect((await bench.rest(runId)).status).toBe('succeeded');
+    const types = bench.events(runId).map(({ type }) => type);
+    expect(types.slice(types.indexOf('RunPaused'))).toEqual([
+      ...['RunPaused', 'AttemptSucceeded', 'RunUnpaused', 'StepReadied', 'AttemptStarted'],
+      ...['AttemptSucceeded', 'RunEnded'],
+    ]);
+  });
+});
+
 describe('setup', () => {
   test('[EN19] copies what git does not have, and no checkpoint has it', async () => {
     writeFileSync(join(bench.projectDir, 'local.env'), 'KEY=only-here\n');

@@ -37,6 +37,7 @@ import type {
 } from '@ccdash/core';
 import { createMemoryEventStore } from '@ccdash/core/testing';
 import { jsonDigest } from '../src/base/json-digest.ts';
+import { requestToCommand } from '../src/base/run-requests.ts';
 import type { SavedPlan, Workbench, WorkbenchRefusal } from '../src/base/workbench.ts';
 import { openHttpServer } from '../src/http/open-http-server.ts';
 import type { HttpServer, HttpServerOptions } from '../src/http/open-http-server.ts';
@@ -156,6 +157,8 @@ export function createPlayedWorkbench(): PlayedWorkbench {
         };
       }
       case 'AnswerGate':
+      case 'HoldAttempt':
+      case 'UnholdAttempt':
       case 'WakeAt':
         return null;
     }
@@ -245,14 +248,7 @@ export function createPlayedWorkbench(): PlayedWorkbench {
     },
     request: async (runId, asked, by) => {
       requests.push({ runId, type: asked.type });
-      const { roles, assurance } = by;
-      const command: RunCommand =
-        asked.type === 'decide'
-          ? { ...asked, type: 'DecideApproval', roles, assurance }
-          : asked.type === 'cancel'
-            ? { type: 'CancelRun', reason: asked.reason }
-            : { ...asked, type: asked.type === 'resume' ? 'ResumeRun' : 'RetryRun' };
-      const done = await apply(runId, command, by.actor);
+      const done = await apply(runId, requestToCommand(asked, by), by.actor);
       if (!done.ok) return done;
       await settle(runId);
       const state = states.get(runId);

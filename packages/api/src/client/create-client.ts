@@ -1,7 +1,13 @@
 /** The API for programs: one method a route, refusals as values, streams that go on where they were cut. */
 import { err, ok } from '@ccdash/core';
 import type { ApprovalView, Plan, PolicyVerdict, Result, RunView, StoredEvent } from '@ccdash/core';
-import type { CancelBody, ControlBody, DecisionBody, LaunchBody } from '../schema/requests.ts';
+import type {
+  CancelBody,
+  ControlBody,
+  DecisionBody,
+  LaunchBody,
+  PauseBody,
+} from '../schema/requests.ts';
 import type { ProblemBody } from '../schema/problems.ts';
 import { readSse } from './sse.ts';
 
@@ -68,6 +74,7 @@ export interface Client {
   run(id: string): Answer<RunView>;
   runEvents(id: string, from: number, limit: number): Answer<EventPage>;
   cancel(id: string, body: CancelBody): Answer<RunView>;
+  pause(id: string, body: PauseBody): Answer<RunView>;
   resume(id: string, body: ControlBody): Answer<RunView>;
   retry(id: string, body: ControlBody): Answer<RunView>;
   approvals(status?: string): Answer<readonly ApprovalView[]>;
@@ -199,6 +206,7 @@ export function createClient(options: ClientOptions): Client {
     runEvents: (id, from, limit) =>
       json('GET', `${runPath(id)}/events?from=${from}&limit=${limit}`),
     cancel: (id, body) => json('POST', `${runPath(id)}/cancel`, body),
+    pause: (id, body) => json('POST', `${runPath(id)}/pause`, body),
     resume: (id, body) => json('POST', `${runPath(id)}/resume`, body),
     retry: (id, body) => json('POST', `${runPath(id)}/retry`, body),
     approvals: (status) =>

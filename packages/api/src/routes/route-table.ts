@@ -8,6 +8,7 @@ import {
   emptyRequest,
   launchRequest,
   pageQuery,
+  pauseRequest,
   planTextRequest,
   revisionQuery,
 } from '../schema/requests.ts';
@@ -51,6 +52,7 @@ export type RouteName =
   | 'runEvents'
   | 'attemptOutput'
   | 'cancelRun'
+  | 'pauseRun'
   | 'resumeRun'
   | 'retryRun'
   | 'listApprovals'
@@ -163,10 +165,18 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     status: 200,
     response: runResponse,
   },
+  pauseRun: {
+    method: 'post',
+    path: '/runs/{id}/pause',
+    summary: 'Lets nothing more begin in a run, until it is resumed',
+    body: pauseRequest,
+    status: 200,
+    response: runResponse,
+  },
   resumeRun: {
     method: 'post',
     path: '/runs/{id}/resume',
-    summary: 'Goes on with interrupted steps',
+    summary: 'Goes on with a paused run, and with interrupted steps',
     body: controlRequest,
     status: 200,
     response: runResponse,

@@ -83,6 +83,8 @@ const dataByType: RunEventData = {
   RunStarted: { checkpoint, notCarried: ['2 uncommitted files'] },
   RunStartFailed: { failure },
   RunRequeued: { reason: 'disk was full' },
+  RunPaused: { reason: 'lunch', atMs: 1_800_000_000_000 },
+  RunUnpaused: { reason: null, heldMs: 60_000 },
   RunCancelRequested: { reason: 'wrong plan' },
   RunCanceled: { reason: 'wrong plan' },
   RunEnded: { status: 'succeeded' },

@@ -234,6 +234,8 @@ const dataSchemas = {
   RunStarted: z.object({ checkpoint, notCarried: texts }),
   RunStartFailed: z.object({ failure }),
   RunRequeued: z.object({ reason: text }),
+  RunPaused: z.object({ reason: text.nullable(), atMs: count }),
+  RunUnpaused: z.object({ reason: text.nullable(), heldMs: count }),
   RunCancelRequested: z.object({ reason: text }),
   RunCanceled: z.object({ reason: text }),
   RunEnded: z.object({ status: z.enum(['succeeded', 'failed']) }),

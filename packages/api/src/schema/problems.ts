@@ -41,6 +41,7 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   RunExists: { status: 409, title: REFUSALS.RunExists },
   RunNotFound: { status: 404, title: REFUSALS.RunNotFound },
   RunOver: { status: 409, title: REFUSALS.RunOver },
+  RunPaused: { status: 409, title: REFUSALS.RunPaused },
   StepNotFound: { status: 404, title: REFUSALS.StepNotFound },
   StepNotReady: { status: 409, title: REFUSALS.StepNotReady },
   SlotTaken: { status: 409, title: REFUSALS.SlotTaken },

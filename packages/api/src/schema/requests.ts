@@ -24,6 +24,10 @@ export interface CancelRequest {
   readonly reason: string;
 }
 
+export interface PauseRequest {
+  readonly reason: string | null;
+}
+
 export interface ControlRequest {
   readonly step: string | null;
   readonly reason: string | null;
@@ -47,6 +51,7 @@ export type LaunchBody = Partial<LaunchRequest>;
 export type DecisionBody = Pick<DecisionRequest, 'decision' | 'subjectDigest'> &
   Partial<DecisionRequest>;
 export type CancelBody = Partial<CancelRequest>;
+export type PauseBody = Partial<PauseRequest>;
 export type ControlBody = Partial<ControlRequest>;
 
 const reason = z.string().max(10_000);
@@ -79,6 +84,10 @@ export const decisionRequest: z.ZodType<DecisionRequest> = z.strictObject({
 
 export const cancelRequest: z.ZodType<CancelRequest> = z.strictObject({
   reason: reason.min(1).default('canceled'),
+});
+
+export const pauseRequest: z.ZodType<PauseRequest> = z.strictObject({
+  reason: reason.nullable().default(null),
 });
 
 export const controlRequest: z.ZodType<ControlRequest> = z.strictObject({

@@ -69,6 +69,7 @@ export const runResponse: z.ZodType = z.object({
     z.object({ reason: z.string(), step: z.string(), approval: z.string().nullable() }),
   ),
   canceling: z.boolean(),
+  paused: z.object({ reason: z.string().nullable(), by: actorSchema, atMs: z.number() }).nullable(),
   failure: failureSchema.nullable(),
   inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   baseCommit: z.string(),

@@ -107,7 +107,8 @@ function refuseDecision(
 ): Refusal | null {
   const { state, context } = draft;
   const approvalId = approval.id;
-  const expired = approval.expiresAtMs !== null && approval.expiresAtMs <= context.nowMs;
+  const nowMs = state.paused?.atMs ?? context.nowMs;
+  const expired = approval.expiresAtMs !== null && approval.expiresAtMs <= nowMs;
   if (approval.status !== 'open' || state.cancelRequest !== null || expired) {
     const status = approval.status !== 'open' ? approval.status : expired ? 'expired' : 'withdrawn';
     return { type: 'ApprovalNotOpen', approvalId, status };
@@ -228,7 +229,7 @@ function sendBack(draft: Draft, gate: ApprovalStep, restart: StepId, reason: str
 
 /** Requests whose time is up: never an approval by silence. */
 export function expireApprovals(draft: Draft): void {
-  if (draft.state.cancelRequest !== null) return;
+  if (draft.state.cancelRequest !== null || draft.state.paused !== null) return;
   for (const approval of draft.state.approvals.values()) {
     const { status, expiresAtMs } = approval;
     if (status !== 'open' || expiresAtMs === null || expiresAtMs > draft.context.nowMs) continue;

@@ -112,6 +112,7 @@ export type RunCommand =
     }
   | { readonly type: 'Tick' }
   | { readonly type: 'CancelRun'; readonly reason: string }
+  | { readonly type: 'PauseRun'; readonly reason: string | null }
   | { readonly type: 'ResumeRun'; readonly step: StepId | null; readonly reason: string | null }
   | { readonly type: 'RetryRun'; readonly step: StepId | null; readonly reason: string | null };
 
@@ -120,6 +121,7 @@ export type Refusal =
   | { readonly type: 'RunExists'; readonly runId: string }
   | { readonly type: 'RunNotFound'; readonly runId: string }
   | { readonly type: 'RunOver'; readonly runId: string; readonly status: string }
+  | { readonly type: 'RunPaused'; readonly runId: string }
   | { readonly type: 'StepNotFound'; readonly runId: string; readonly step: string }
   | { readonly type: 'StepNotReady'; readonly step: StepId; readonly status: string }
   | { readonly type: 'SlotTaken'; readonly step: StepId }
@@ -145,6 +147,7 @@ export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {
   RunExists: 'A run with this id exists already.',
   RunNotFound: 'There is no such run.',
   RunOver: 'The run has ended and takes no more commands of this kind.',
+  RunPaused: 'The run is paused; nothing begins before it is resumed.',
   StepNotFound: 'The run has no such step.',
   StepNotReady: 'The step is not in a state in which this can happen.',
   SlotTaken: 'The step must wait: its slot or the workspace is taken.',
@@ -157,6 +160,6 @@ export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {
   AlreadyDecided: 'This person has decided this request already.',
   ReasonRequired: 'A rejection needs a reason.',
   FormInvalid: 'The form of the request is not filled in as it asks.',
-  NothingToResume: 'No step of the run is interrupted.',
+  NothingToResume: 'The run is not paused, and no step of it is interrupted.',
   NothingToRetry: 'No step of the run can be tried again.',
 };

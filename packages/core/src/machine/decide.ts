@@ -89,6 +89,8 @@ function apply(draft: Draft, command: Exclude<RunCommand, { type: 'CreateRun' }>
       return null;
     case 'CancelRun':
       return cancelRun(draft, command.reason);
+    case 'PauseRun':
+      return pauseRun(draft, command.reason);
     case 'ResumeRun':
       return resumeRun(draft, command.step, command.reason);
     case 'RetryRun':
@@ -104,6 +106,12 @@ function overRefusal(draft: Draft): Refusal | null {
   const { state } = draft;
   if (state.ended === null && state.cancelRequest === null) return null;
   return { type: 'RunOver', runId: state.runId, status: state.ended ?? 'canceling' };
+}
+
+/** Nothing begins in a run that is over or paused. */
+function standingStill(draft: Draft): Refusal | null {
+  const { runId, paused } = draft.state;
+  return overRefusal(draft) ?? (paused === null ? null : { type: 'RunPaused', runId });
 }
 
 function startRun(draft: Draft, { started }: Of<'StartRun'>): Refusal | null {
@@ -134,7 +142,7 @@ function knownStep(draft: Draft, step: StepId): Refusal | null {
 }
 
 function evaluateStep(draft: Draft, id: StepId, evaluation: Evaluation): Refusal | null {
-  const refusal = overRefusal(draft) ?? knownStep(draft, id);
+  const refusal = standingStill(draft) ?? knownStep(draft, id);
   if (refusal !== null) return refusal;
   const step = stepState(draft.state, id);
   if (
@@ -215,7 +223,7 @@ function requestGate(
 
 function startStep(draft: Draft, command: Of<'StartStep'>): Refusal | null {
   const { step: id, subjectDigest, verdict } = command;
-  const refusal = overRefusal(draft) ?? knownStep(draft, id);
+  const refusal = standingStill(draft) ?? knownStep(draft, id);
   if (refusal !== null) return refusal;
   const step = stepState(draft.state, id);
   const waits = (step.notBeforeMs ?? 0) > draft.context.nowMs;
@@ -323,7 +331,8 @@ function decideGate(draft: Draft, command: Of<'DecideGate'>): Refusal | null {
   if ('type' in live) return live;
   const { step, attempt, gateId, verdict } = command;
   const gate = live.gates.find((candidate) => candidate.gateId === gateId);
-  const { cancelRequest } = draft.state;
+  const { cancelRequest, paused, runId } = draft.state;
+  if (paused !== null) return { type: 'RunPaused', runId };
   const stops = cancelRequest !== null || stepState(draft.state, step).invalidated;
   if (gate?.status !== 'raised' || stops) return { type: 'GateNotOpen', step, gateId };
   if (verdict.verdict === 'requires_approval') {
@@ -451,6 +460,17 @@ function cancelRun(draft: Draft, reason: string): Refusal | null {
   return null;
 }
 
+function pauseRun(draft: Draft, reason: string | null): Refusal | null {
+  const { state, context } = draft;
+  const over = overRefusal(draft);
+  if (over !== null) return over;
+  if (state.startFailure !== null) return { type: 'RunOver', runId: state.runId, status: 'failed' };
+  if (state.paused === null)
+    draft.emit({ type: 'RunPaused', data: { reason, atMs: context.nowMs } });
+  return null;
+}
+
+/** Lifts a pause, and sets interrupted steps going: all of them, or the one named. */
 function resumeRun(draft: Draft, only: StepId | null, reason: string | null): Refusal | null {
   const { state } = draft;
   const refusal = only === null ? null : knownStep(draft, only);
@@ -458,8 +478,13 @@ function resumeRun(draft: Draft, only: StepId | null, reason: string | null): Re
   const steps = [...state.steps.values()].filter(
     (step) => step.status === 'interrupted' && (only === null || step.id === only),
   );
-  if (steps.length === 0 || state.cancelRequest !== null) {
+  const { paused } = state;
+  if ((steps.length === 0 && (paused === null || only !== null)) || state.cancelRequest !== null) {
     return { type: 'NothingToResume', runId: state.runId, status: runStatus(state) };
+  }
+  if (paused !== null) {
+    const heldMs = Math.max(0, draft.context.nowMs - paused.atMs);
+    draft.emit({ type: 'RunUnpaused', data: { reason, heldMs } });
   }
   for (const { id } of steps) {
     const planned = planStep(state.created.plan, id);

@@ -161,6 +161,10 @@ export interface RunEventData {
   RunStartFailed: { readonly failure: Failure };
   /** A person lets a run try again to make its workspace. */
   RunRequeued: { readonly reason: string };
+  /** Nothing begins any more, and deadlines stand still. `atMs`: milliseconds since the epoch. */
+  RunPaused: { readonly reason: string | null; readonly atMs: number };
+  /** Goes on; every open deadline has moved by `heldMs`. */
+  RunUnpaused: { readonly reason: string | null; readonly heldMs: number };
   RunCancelRequested: { readonly reason: string };
   RunCanceled: { readonly reason: string };
   /** A fold of the steps has come to its end; `retry` opens the run again. */

@@ -58,6 +58,8 @@ export function createdState(runId: string, event: RunEvent): RunState {
     startedAt: null,
     endedAt: null,
     ended: null,
+    paused: null,
+    wasPaused: false,
     cancelRequest: null,
     startFailure: null,
     origin: null,
@@ -88,11 +90,20 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       state.startFailure = null;
       state.endedAt = null;
       return;
+    case 'RunPaused':
+      state.paused = { ...event.data, by: event.actor };
+      state.wasPaused = true;
+      return;
+    case 'RunUnpaused':
+      state.paused = null;
+      moveDeadlines(state, event.data.heldMs);
+      return;
     case 'RunCancelRequested':
       state.cancelRequest = { reason: event.data.reason, by: event.actor };
       return;
     case 'RunCanceled':
       cancelSteps(state);
+      state.paused = null;
       state.ended = 'canceled';
       state.endedAt = event.at;
       return;
@@ -220,6 +231,15 @@ function changeStep(
 
 function changeApproval(state: RunState, id: string, changes: Partial<ApprovalState>): void {
   state.approvals.set(id, { ...approvalState(state, id), ...changes });
+}
+
+/** The time that a run was paused counts for no deadline. */
+function moveDeadlines(state: RunState, heldMs: number): void {
+  for (const { id, status, expiresAtMs } of state.approvals.values()) {
+    if (status === 'open' && expiresAtMs !== null) {
+      changeApproval(state, id, { expiresAtMs: expiresAtMs + heldMs });
+    }
+  }
 }
 
 function cancelSteps(state: RunState): void {

@@ -42,6 +42,7 @@ const PLAIN: Surroundings = {
   gateCounts: [1],
   toolCalls: 0,
   blocks: false,
+  pauses: false,
 };
 
 interface Case {
@@ -57,7 +58,7 @@ const CASES: readonly Case[] = [
   {
     name: 'one command under every verdict',
     plan: testPlan([testCommand('a', { retry: { attempts: 2, backoffMs: 10 } })]),
-    around: { ...PLAIN, verdicts: [ALLOW, ASK, ASK_TWO, DENY], blocks: true },
+    around: { ...PLAIN, verdicts: [ALLOW, ASK, ASK_TWO, DENY], blocks: true, pauses: true },
   },
   {
     name: 'one command that changes while people decide',
@@ -77,7 +78,7 @@ const CASES: readonly Case[] = [
   {
     name: 'an agent whose tools need leave',
     plan: testPlan([testAgent('a')]),
-    around: { ...PLAIN, verdicts: [ALLOW, ASK, DENY], toolCalls: 2 },
+    around: { ...PLAIN, verdicts: [ALLOW, ASK, DENY], toolCalls: 2, pauses: true },
   },
   {
     name: 'a chain that ends in a gate which sends work back',
@@ -156,7 +157,7 @@ const CASES: readonly Case[] = [
       testReader('c', { needs: ['a', 'b'], when: 'true' }),
       testApproval('d', { needs: ['b', 'c'], onReject: { restart: 'a', max: 1 } }),
     ]),
-    around: { ...PLAIN, ends: ['succeeded', FAILED, GONE], blocks: true },
+    around: { ...PLAIN, ends: ['succeeded', FAILED, GONE], blocks: true, pauses: true },
   },
   {
     name: 'three steps of which one may live at a time',

@@ -79,6 +79,7 @@ const AROUND: Surroundings = {
   gateCounts: [1, 2],
   toolCalls: 2,
   blocks: true,
+  pauses: true,
 };
 
 /** A turn: an engine that does its work, anybody with anything, or a command that is late by `lag` states. */

@@ -17,6 +17,7 @@ export function settle(draft: Draft): void {
   if (state.startedAt === null) return;
   requeueStale(draft);
   while (skipAfterSkipped(draft));
+  if (state.paused !== null) return;
   if (state.ended === null && !hasMotion(state) && blockedReasons(state).length === 0) {
     const status = stepsSucceeded(state) ? 'succeeded' : 'failed';
     draft.emit({ type: 'RunEnded', actor: ENGINE, data: { status } });

@@ -35,6 +35,9 @@ export interface RunState {
   startedAt: string | null;
   endedAt: string | null;
   ended: 'succeeded' | 'failed' | 'canceled' | null;
+  paused: { readonly reason: string | null; readonly by: Actor; readonly atMs: number } | null;
+  /** It has been paused before: hosts that were held must hear that they may go on. */
+  wasPaused: boolean;
   cancelRequest: { readonly reason: string; readonly by: Actor } | null;
   startFailure: Failure | null;
   /** The workspace as the run found it. */

@@ -6,6 +6,7 @@ import type { RunState, StepState } from './state.ts';
 
 export const RUN_STATUSES = [
   'queued',
+  'paused',
   'running',
   'blocked',
   'failed',
@@ -24,6 +25,7 @@ export interface BlockedReason {
 /** The first line that holds, in the order of SPEC.md's table of run statuses. */
 export function runStatus(state: RunState): RunStatus {
   if (state.ended === 'canceled') return 'canceled';
+  if (state.paused !== null) return 'paused';
   if (state.startFailure !== null) return 'failed';
   if (state.startedAt === null) return 'queued';
   if (state.ended !== null) return state.ended;

@@ -98,6 +98,8 @@ export type AttemptStanding =
 export interface Following {
   /** Delivers a decision to a waiting gate; repeating it does no harm. */
   answer(gateId: string, decision: 'allow' | 'deny', reason: string): void;
+  /** Lets no further model call of the work begin, or lets them begin again. Repeating it does no harm. */
+  hold(isHeld: boolean): void;
   /** Asks the work to stop: gates close, then it is interrupted, then killed. Repeating it does no harm. */
   stop(reason: string): void;
   /** Resolves when the spool has been read to its end: by its terminal fact, or because the host is dead. */

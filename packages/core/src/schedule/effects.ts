@@ -34,6 +34,12 @@ export type Effect =
       readonly decision: 'allow' | 'deny';
       readonly reason: string;
     }
+  /** The host of a live agent lets no further model call begin, or lets them begin again. */
+  | {
+      readonly type: 'HoldAttempt' | 'UnholdAttempt';
+      readonly step: StepId;
+      readonly attempt: number;
+    }
   | { readonly type: 'WakeAt'; readonly atMs: number };
 
 /** Names an effect; two effects with the same key are the same work. */
@@ -46,6 +52,8 @@ export function effectKey(effect: Effect): string {
       return `${effect.type} ${effect.step}`;
     case 'SuperviseAttempt':
     case 'StopAttempt':
+    case 'HoldAttempt':
+    case 'UnholdAttempt':
       return `${effect.type} ${effect.step} ${String(effect.attempt)}`;
     case 'EvaluateGate':
     case 'AnswerGate':
@@ -59,10 +67,12 @@ export function effectKey(effect: Effect): string {
 export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
   const effects: Effect[] = [];
   if (state.startedAt === null) {
-    const wanted = state.startFailure === null && state.cancelRequest === null;
+    const wanted =
+      state.startFailure === null && state.cancelRequest === null && state.paused === null;
     return wanted ? [{ type: 'PrepareWorkspace' }] : [];
   }
-  const begins = state.cancelRequest === null && !stopsOnFailure(state);
+  const stands = state.cancelRequest !== null || state.paused !== null;
+  const begins = !stands && !stopsOnFailure(state);
   const slots = startSlots(state);
   for (const step of state.steps.activeSteps()) {
     effects.push(...attemptEffects(state, step));
@@ -78,7 +88,7 @@ export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
       }
     }
   }
-  if (state.cancelRequest !== null) return effects;
+  if (stands) return effects;
   for (const approval of state.approvals.values()) {
     if (approval.status === 'open' && approval.expiresAtMs !== null) {
       effects.push({ type: 'WakeAt', atMs: approval.expiresAtMs });
@@ -119,6 +129,10 @@ function attemptEffects(state: RunState, step: StepState): readonly Effect[] {
     effects.push({ type: 'StopAttempt', ...ref, reason: 'a step it depends on runs again' });
     return effects;
   }
+  if (state.wasPaused && planStep(state.created.plan, step.id).kind === 'agent') {
+    effects.push({ type: state.paused === null ? 'UnholdAttempt' : 'HoldAttempt', ...ref });
+  }
+  if (state.paused !== null) return effects;
   for (const gate of attempt.gates) {
     if (gate.status === 'raised') {
       effects.push({ type: 'EvaluateGate', ...ref, gateId: gate.gateId });

@@ -183,6 +183,8 @@ function responseViolations(state: RunState): readonly string[] {
   const wrong: string[] = [];
   const wants = (at: RunState, nowMs: number): string => JSON.stringify(effectsOf(at, nowMs));
   for (const effect of effectsOf(state, EARLY_MS)) {
+    // A host is told something, and has nothing to say to it.
+    if (effect.type === 'HoldAttempt' || effect.type === 'UnholdAttempt') continue;
     const { command, actor, nowMs } = naturalMove(state, effect);
     const decided = decide(TEST_RUN, state, command, testContext(actor, nowMs));
     const name = JSON.stringify(effect);
@@ -204,8 +206,9 @@ export function moveToText({ command, actor, nowMs }: Move): string {
  * a run that has come back to where it was is the same state.
  */
 export function stateKey(state: RunState): string {
-  const { startedAt, startFailure, cancelRequest, ended } = state;
-  const flags = [startedAt !== null, startFailure !== null, cancelRequest !== null, ended];
+  const { startedAt, startFailure, cancelRequest, ended, paused, wasPaused } = state;
+  const begun = [startedAt !== null, startFailure !== null, cancelRequest !== null, ended];
+  const flags = [...begun, paused !== null, wasPaused];
   const steps = [...state.steps.values()].map((step) => stepKey(state, step));
   return JSON.stringify([flags, steps]);
 }

@@ -183,6 +183,7 @@ export const COMMANDS = {
     COMMANDS.approve(approvalId, { decision: 'reject', reason: 'not like this', ...rest }),
   tick: (): RunCommand => ({ type: 'Tick' }),
   cancel: (): RunCommand => ({ type: 'CancelRun', reason: 'enough' }),
+  pause: (): RunCommand => ({ type: 'PauseRun', reason: 'lunch' }),
   resume: (step: StepId | null = null): RunCommand => ({ type: 'ResumeRun', step, reason: null }),
   retry: (step: StepId | null = null): RunCommand => ({ type: 'RetryRun', step, reason: null }),
 } as const;
@@ -212,6 +213,8 @@ export const EVENTS = {
   created: (plan: Plan): RunEvent => testEvent('RunCreated', createdData(plan), RITA),
   runStarted: (): RunEvent => testEvent('RunStarted', startedData()),
   cancelRequested: (): RunEvent => testEvent('RunCancelRequested', { reason: 'enough' }, RITA),
+  paused: (atMs: number): RunEvent => testEvent('RunPaused', { reason: 'lunch', atMs }, RITA),
+  unpaused: (heldMs: number): RunEvent => testEvent('RunUnpaused', { reason: null, heldMs }, RITA),
   runCanceled: (): RunEvent => testEvent('RunCanceled', { reason: 'enough' }),
   ended: (status: 'succeeded' | 'failed'): RunEvent => testEvent('RunEnded', { status }),
   readied: (step: StepId, rest: DataOf<'StepReadied'> = {}): RunEvent =>

@@ -9,6 +9,16 @@ import { effectKey, effectsOf } from '../schedule/effects.ts';
 import { runToView } from '../views/run-view.ts';
 
 const DONE: ReadonlySet<string> = new Set(['succeeded', 'skipped']);
+/** Effects that nothing asks for in a run that is paused. */
+const BEGINS: ReadonlySet<string> = new Set([
+  'PrepareWorkspace',
+  'EvaluateStep',
+  'StartStep',
+  'EvaluateGate',
+  'AnswerGate',
+  'UnholdAttempt',
+  'WakeAt',
+]);
 const FINAL: ReadonlySet<string> = new Set(['succeeded', 'canceled']);
 
 /** What is wrong with `state` at `nowMs`; empty when nothing is. */
@@ -105,9 +115,13 @@ function runViolations(state: RunState, nowMs: number, running: number): readonl
   if (FINAL.has(status) && state.ended !== status) wrong.push(`${status} without its end event`);
   const over = FINAL.has(status) || status === 'failed';
   const moves = running > 0 || effects.length > 0;
-  if (!over && !moves && !(status === 'blocked' && reasons.length > 0)) {
+  const waits = (status === 'blocked' && reasons.length > 0) || status === 'paused';
+  if (!over && !moves && !waits) {
     wrong.push(`stuck: ${status}, and nothing to do`);
   }
+  const begins = effects.filter(({ type }) => BEGINS.has(type));
+  if (state.paused !== null && begins.length > 0) wrong.push('paused, and something is to begin');
+  if (state.paused !== null && state.ended !== null) wrong.push('paused though it has ended');
   if (status === 'running' && !moves) wrong.push('running, and nothing moves');
   if (status === 'blocked' && reasons.length === 0) wrong.push('blocked without a reason');
   const steps = [...state.steps.values()];
@@ -150,6 +164,8 @@ export function eventViolations(before: RunState, event: RunEvent): readonly str
   if (FINAL.has(before.ended ?? '')) say('the run was over');
   const begins = ['StepReadied', 'ApprovalRequested', 'AttemptStarted', 'GatePassed'];
   if (before.cancelRequest !== null && begins.includes(event.type)) say('after a cancel request');
+  const stopped = ['AttemptStarted', 'StepDenied', 'StepBlocked', 'RunEnded'];
+  if (before.paused !== null && stopped.includes(event.type)) say('the run is paused');
   if (event.type === 'AttemptStarted') startViolations(before, event.data, say);
   if (event.type === 'GatePassed') {
     const approval = before.approvals.get(event.data.approvalId);

@@ -52,6 +52,8 @@ export interface Surroundings {
   readonly toolCalls: number;
   /** Whether anything can be missing when a step is evaluated. */
   readonly blocks: boolean;
+  /** Whether people pause the run. */
+  readonly pauses: boolean;
 }
 
 export const ALL_ENDS: Surroundings['ends'] = [
@@ -73,6 +75,7 @@ export function outsideMoves(state: RunState, around: Surroundings): readonly Mo
   add(COMMANDS.tick());
   add(COMMANDS.tick(), TEST_ENGINE, LATE_MS);
   add(COMMANDS.cancel(), RITA);
+  if (around.pauses) add(COMMANDS.pause(), RITA);
   add(COMMANDS.resume(), RITA);
   add(COMMANDS.retry(), RITA);
   for (const step of state.steps.values()) {
@@ -237,6 +240,10 @@ export function naturalMove(state: RunState, effect: Effect): Move {
       return engine(COMMANDS.end(effect.step, effect.attempt, STOPPED));
     case 'EvaluateGate':
       return engine(COMMANDS.decideGate(effect.step, effect.attempt, effect.gateId, ALLOW));
+    case 'HoldAttempt':
+    case 'UnholdAttempt':
+      // A host that has been told reports nothing.
+      return engine(COMMANDS.tick());
     case 'AnswerGate': {
       const seq = (state.steps.get(effect.step)?.attempts.at(-1)?.reportedSeq ?? 0) + 1;
       const answered = gateAnswered(seq, effect.gateId, effect.decision);

@@ -42,6 +42,12 @@ export interface RunView {
   /** Every reason it waits for people, whatever its status. */
   readonly blocked: readonly BlockedReason[];
   readonly canceling: boolean;
+  /** Who paused it and why, while it is. */
+  readonly paused: {
+    readonly reason: string | null;
+    readonly by: Actor;
+    readonly atMs: number;
+  } | null;
   readonly failure: Failure | null;
   readonly inputs: Readonly<Record<string, string | number | boolean>>;
   readonly baseCommit: string;
@@ -128,6 +134,7 @@ export function runToView(state: RunState): RunView {
     status: runStatus(state),
     blocked: blockedReasons(state),
     canceling: state.cancelRequest !== null && state.ended !== 'canceled',
+    paused: state.paused,
     failure: state.startFailure,
     inputs: created.inputs,
     baseCommit: created.baseCommit,

@@ -60,6 +60,7 @@ export type RunRequest =
       readonly form: JsonObject;
     }
   | { readonly type: 'cancel'; readonly reason: string }
+  | { readonly type: 'pause'; readonly reason: string | null }
   | {
       readonly type: 'resume' | 'retry';
       readonly step: string | null;

@@ -149,6 +149,10 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         return [transition(event, 'still', 'run', 'tries again')];
       case 'RunCancelRequested':
         return [transition(event, 'stopped', 'run', 'is being canceled', event.data.reason)];
+      case 'RunPaused':
+        return [transition(event, 'stopped', 'run', 'paused', event.data.reason ?? '')];
+      case 'RunUnpaused':
+        return [transition(event, 'going', 'run', 'goes on', event.data.reason ?? '')];
       case 'StepDenied':
         return [
           transition(event, 'bad', event.data.step, 'denied by policy'),

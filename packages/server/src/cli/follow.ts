@@ -182,7 +182,9 @@ function isOver({ status }: RunView): boolean {
 function isStopped(run: RunView): boolean {
   if (isOver(run) || run.status === 'blocked') return true;
   const waiting = new Set(run.blocked.map(({ step }) => step));
-  const moving = run.steps.filter(({ status }) => status === 'running' || status === 'ready');
+  const running = run.steps.filter(({ status }) => status === 'running');
+  if (run.status === 'paused') return running.length === 0;
+  const moving = [...running, ...run.steps.filter(({ status }) => status === 'ready')];
   return moving.length > 0 && moving.every(({ id }) => waiting.has(id));
 }
 

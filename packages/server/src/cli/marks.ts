@@ -33,6 +33,7 @@ const MARK_BY_STEP_STATUS: Readonly<Record<StepView['status'], Mark>> = {
 
 const MARK_BY_RUN_STATUS: Readonly<Record<RunView['status'], Mark>> = {
   queued: 'still',
+  paused: 'stopped',
   running: 'going',
   blocked: 'wait',
   failed: 'bad',

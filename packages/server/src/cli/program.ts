@@ -145,6 +145,14 @@ function addRunVerbs(program: Command, act: Act): void {
     .action((id: string, { reason }: { reason?: string }) =>
       act(async (context) => (await verbs()).cancelRun(context, id, reason ?? null)),
     );
+  program
+    .command('pause')
+    .description('let nothing more begin in a run; what runs ends, deadlines stand still')
+    .argument('<run>')
+    .option('--reason <text>')
+    .action((id: string, { reason }: { reason?: string }) =>
+      act(async (context) => (await verbs()).pauseRun(context, id, reason ?? null)),
+    );
   const control = (name: 'resume' | 'retry', description: string): void => {
     program
       .command(name)
@@ -160,7 +168,7 @@ function addRunVerbs(program: Command, act: Act): void {
         }),
       );
   };
-  control('resume', 'go on with interrupted steps, from where they were');
+  control('resume', 'go on with a paused run, and with interrupted steps from where they were');
   control('retry', 'run failed steps again, from where they began');
 }
 

@@ -112,6 +112,7 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   RunExists: EXIT.conflict,
   RunNotFound: EXIT.notFound,
   RunOver: EXIT.conflict,
+  RunPaused: EXIT.conflict,
   StepNotFound: EXIT.notFound,
   StepNotReady: EXIT.conflict,
   SlotTaken: EXIT.conflict,

@@ -32,6 +32,7 @@ export function runToLines(context: Context, run: RunView): readonly Line[] {
     ...(given.length === 0 ? [] : [[`  inputs: ${given.join(', ')}`]]),
     [`  from commit ${run.baseCommit.slice(0, 12)}`],
     ...run.notCarried.map((text): Line => [quiet(`  not in the workspace: ${text}`)]),
+    ...(run.paused === null ? [] : [pausedLine(run.paused)]),
     ...(run.failure === null
       ? []
       : [[`  ${run.failure.message}`], [quiet(`  ${run.failure.hint ?? ''}`)]]),
@@ -40,6 +41,11 @@ export function runToLines(context: Context, run: RunView): readonly Line[] {
     [''],
     ...summaryToLines(context, run),
   ];
+}
+
+function pausedLine({ by, reason, atMs }: NonNullable<RunView['paused']>): Line {
+  const why = reason === null ? '' : `: ${toPlainLine(reason, 200)}`;
+  return [`  paused by ${by.id}, ${dateToText(new Date(atMs).toISOString())}${why}`];
 }
 
 /** What became of the run, and what somebody could do now. */
@@ -78,7 +84,8 @@ function nextSteps(run: RunView): readonly string[] {
   const failed = run.steps
     .filter((step) => step.status === 'failed')
     .map((step) => `${step.id} failed: ccdash retry ${run.id} ${step.id}`);
-  return run.status === 'canceled' ? [] : [...waiting, ...failed];
+  const paused = run.status === 'paused' ? [`it is paused: ccdash resume ${run.id}`] : [];
+  return run.status === 'canceled' ? [] : [...paused, ...waiting, ...failed];
 }
 
 function stepToLines(

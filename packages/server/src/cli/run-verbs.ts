@@ -140,6 +140,14 @@ export async function cancelRun(
   );
 }
 
+export async function pauseRun(
+  context: Context,
+  id: string,
+  reason: string | null,
+): Promise<number> {
+  return control(context, id, (client, run) => client.pause(run.id, { reason }));
+}
+
 export async function resumeRun(
   context: Context,
   id: string,

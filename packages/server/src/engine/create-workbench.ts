@@ -11,6 +11,7 @@ import type {
   Workbench,
   WorkbenchRefusal,
 } from '../base/workbench.ts';
+import { requestToCommand } from '../base/run-requests.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Engine } from './engine.ts';
 import { startPolicyFacts } from './facts.ts';
@@ -79,7 +80,7 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     asked: RunRequest,
     by: Caller,
   ): Promise<Result<RunView, WorkbenchRefusal>> {
-    return toView(await engine.command(runId, toCommand(asked, by), by.actor));
+    return toView(await engine.command(runId, requestToCommand(asked, by), by.actor));
   }
 
   function stateOf(runId: string): RunState | null {
@@ -123,22 +124,6 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
 
 function toView(result: Result<RunState, WorkbenchRefusal>): Result<RunView, WorkbenchRefusal> {
   return result.ok ? ok(runToView(result.value)) : result;
-}
-
-function toCommand(asked: RunRequest, by: Caller): RunCommand {
-  switch (asked.type) {
-    case 'decide': {
-      const { approvalId, decision, reason, subjectDigest, form } = asked;
-      const who = { roles: by.roles, assurance: by.assurance };
-      return { type: 'DecideApproval', approvalId, decision, reason, subjectDigest, form, ...who };
-    }
-    case 'cancel':
-      return { type: 'CancelRun', reason: asked.reason };
-    case 'resume':
-      return { type: 'ResumeRun', step: asked.step, reason: asked.reason };
-    case 'retry':
-      return { type: 'RetryRun', step: asked.step, reason: asked.reason };
-  }
 }
 
 type Inputs = LaunchRequest['inputs'];

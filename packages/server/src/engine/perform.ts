@@ -24,6 +24,8 @@ export function createPerformer(
       case 'EvaluateGate':
         return evaluateGate(deps, run, effect.step, effect.attempt, effect.gateId);
       case 'StopAttempt':
+      case 'HoldAttempt':
+      case 'UnholdAttempt':
       case 'AnswerGate':
         supervisor.passOn(run, effect.step, effect.attempt);
         return 'held';

@@ -4,7 +4,7 @@
  * Owns: the link to the host. Does not own: the attempt itself, which goes on without this process.
  * 1. Only work whose start this process has just made durable is launched; after a restart an attempt is looked up.
  * 2. Facts are in the log before more are taken; the host is let go only after the end is in the log.
- * 3. Gates are answered and stops are passed on whenever the state says so, also to a host found again.
+ * 3. Gates are answered, holds and stops are passed on whenever the state says so, also to a host found again.
  */
 import { err, ok, planStep, stepState } from '@ccdash/core';
 import type {
@@ -305,6 +305,8 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
       following.stop('a step it depends on runs again');
       return;
     }
+    if (state.wasPaused) following.hold(state.paused !== null);
+    if (state.paused !== null) return;
     for (const gate of attempt.gates) {
       if (gate.status !== 'decided' || gate.decision === null) continue;
       following.answer(gate.gateId, gate.decision, gate.reason ?? '');

@@ -50,6 +50,8 @@ export interface GatewayOptions {
   readonly providerSecrets: Readonly<Record<string, string>>;
   /** A call was refused because the attempt's tokens are used up. */
   readonly onLimitReached: () => void;
+  /** Awaited before each call that makes the model work. */
+  readonly mayCall: () => Promise<void>;
   /** Bytes have come from the model: a sign of life. */
   readonly onActivity: () => void;
 }
@@ -86,6 +88,7 @@ export async function runAgent(
     work,
     providerSecrets: providerSecrets(context),
     onLimitReached: () => watch.limitReached(),
+    mayCall: () => watch.during(context.notHeld()),
     onActivity: () => watch.activity(),
   });
   if (!gateway.ok) return failed(gateway.error);
@@ -165,12 +168,7 @@ async function runEnclosed(
       const reason = `the input of ${question.name} has ${length} characters, more than anybody can judge: do it in smaller pieces`;
       return { decision: 'deny', reason };
     }
-    watch.enter();
-    try {
-      return await context.gate(question);
-    } finally {
-      watch.leave();
-    }
+    return watch.during(context.gate(question));
   }
 
   const killTimers: NodeJS.Timeout[] = [];
@@ -211,6 +209,7 @@ interface Watch {
   /** Something that takes its time begins and ends: meanwhile silence means nothing. */
   enter(): void;
   leave(): void;
+  during<T>(waiting: Promise<T>): Promise<T>;
   saw(fact: AgentFactBody): void;
   activity(): void;
   limitReached(): void;
@@ -230,14 +229,20 @@ function createWatch(context: WorkContext, idleLimitMs: number): Watch {
     if (entered > 0 || openTools.size > 0) timer.pause();
     else timer.resume();
   };
+  const enter = (): void => {
+    entered += 1;
+    look();
+  };
+  const leave = (): void => {
+    entered -= 1;
+    look();
+  };
   return {
-    enter: () => {
-      entered += 1;
-      look();
-    },
-    leave: () => {
-      entered -= 1;
-      look();
+    enter,
+    leave,
+    during: (waiting) => {
+      enter();
+      return waiting.finally(leave);
     },
     saw: (fact) => {
       if (fact.type === 'tool-started') openTools.add(fact.callId);

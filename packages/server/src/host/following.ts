@@ -1,5 +1,5 @@
 /**
- * The engine's side of one attempt: reads its spool as it grows, and passes answers and stops to its host.
+ * The engine's side of one attempt: reads its spool as it grows, and passes answers, holds and stops to its host.
  *
  * 1. Facts come from the file alone, so a host that is dead is read like one that lives, and none comes twice.
  * 2. The next facts are read when the engine has taken the last ones.
@@ -45,6 +45,7 @@ export function startFollowing(options: FollowingOptions): Following {
   const { ref, folder, epoch } = options;
   const reader = createSpoolReader(folder.spool);
   const answers = new Map<string, EngineMessage>();
+  let hold: EngineMessage | null = null;
   let stop: EngineMessage | null = null;
   let socket: Socket | null = null;
   let lastSeq = options.afterSeq;
@@ -112,7 +113,7 @@ export function startFollowing(options: FollowingOptions): Following {
     onHostMessage(link, (message) => {
       if (message.type === 'welcome') {
         socket = link;
-        for (const repeated of [...answers.values(), stop]) {
+        for (const repeated of [hold, ...answers.values(), stop]) {
           if (repeated !== null) send(link, repeated);
         }
       } else if (message.type === 'unknown' || message.type === 'refused') {
@@ -140,6 +141,10 @@ export function startFollowing(options: FollowingOptions): Following {
       const message = { type: 'answer', gateId, decision, reason } as const;
       answers.set(gateId, message);
       say(message);
+    },
+    hold: (isHeld) => {
+      hold = { type: 'hold', isHeld };
+      say(hold);
     },
     stop: (reason) => {
       stop = { type: 'stop', reason };

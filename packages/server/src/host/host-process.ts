@@ -173,6 +173,9 @@ export async function runHostProcess(options: HostProcessOptions): Promise<void>
         case 'answer':
           followed?.answer(message.gateId, message.decision, message.reason);
           break;
+        case 'hold':
+          followed?.hold(message.isHeld);
+          break;
         case 'stop':
           followed?.stop({ type: 'asked', reason: message.reason });
           break;

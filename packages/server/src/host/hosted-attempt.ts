@@ -18,6 +18,7 @@ import type { StopCause, Work } from './attempt-work.ts';
 import { takeClaim } from './claim.ts';
 import { writeLease } from './lease.ts';
 import type { Lease } from './lease.ts';
+import { createHold } from './hold.ts';
 import { createPausableTimer } from './pausable-timer.ts';
 import { createRedaction } from './redaction.ts';
 import { createSpoolWriter } from './spool-writer.ts';
@@ -28,6 +29,8 @@ export interface HostedAttempt {
   /** Calls back whenever the spool has grown, and at once if it has. Counts as an engine's presence until called off. */
   follow(onGrown: () => void): () => void;
   answer(gateId: string, decision: 'allow' | 'deny', reason: string): void;
+  /** While it is held no model call begins, and the time limit stands still. */
+  hold(isHeld: boolean): void;
   stop(cause: StopCause): void;
   /** Resolves when the end is in the spool, or the spool could not be written and nothing lives. Never rejects. */
   readonly done: Promise<void>;
@@ -64,6 +67,7 @@ export function startHostedAttempt(options: HostedAttemptOptions): HostedAttempt
   const followers = new Set<() => void>();
   const stopping = new AbortController();
   const gates = new Map<string, (answer: GateAnswer) => void>();
+  const held = createHold(stopping.signal);
   let raised = 0;
   const spool = createSpoolWriter(folder.spool, () => {
     for (const tell of followers) tell();
@@ -80,12 +84,18 @@ export function startHostedAttempt(options: HostedAttemptOptions): HostedAttempt
   const orphanTimer = createPausableTimer(spec.orphanLimitMs, () => stop({ type: 'orphaned' }));
   const wallTimer = createPausableTimer(spec.timeoutMs, () => stop({ type: 'timed-out' }));
 
+  /** Time in which people keep the work waiting is not the work's. */
+  function look(): void {
+    if (gates.size > 0 || held.isHeld()) wallTimer.pause();
+    else wallTimer.resume();
+  }
+
   function settleGate(gateId: string, decision: 'allow' | 'deny', reason: string): void {
     const resolve = gates.get(gateId);
     if (resolve === undefined) return;
     write({ type: 'gate-answered', gateId, decision }, true);
     gates.delete(gateId);
-    if (gates.size === 0) wallTimer.resume();
+    look();
     resolve(decision === 'allow' ? { decision } : { decision, reason });
   }
 
@@ -94,7 +104,7 @@ export function startHostedAttempt(options: HostedAttemptOptions): HostedAttempt
     raised += 1;
     const gateId = `g${raised}`;
     const answered = new Promise<GateAnswer>((resolve) => gates.set(gateId, resolve));
-    wallTimer.pause();
+    look();
     write({ type: 'gate-raised', gateId, ...question }, true);
     return answered;
   }
@@ -116,6 +126,7 @@ export function startHostedAttempt(options: HostedAttemptOptions): HostedAttempt
         stopping: stopping.signal,
         emit: write,
         gate,
+        notHeld: held.passed,
         stop,
         addRoot: (root) => {
           roots.push(root);
@@ -150,6 +161,10 @@ export function startHostedAttempt(options: HostedAttemptOptions): HostedAttempt
       };
     },
     answer: settleGate,
+    hold: (isHeld) => {
+      held.set(isHeld);
+      look();
+    },
     stop,
     done,
   };

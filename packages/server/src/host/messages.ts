@@ -23,6 +23,8 @@ export type EngineMessage =
       readonly decision: 'allow' | 'deny';
       readonly reason: string;
     }
+  /** No model call begins while it is held; those under way end. */
+  | { readonly type: 'hold'; readonly isHeld: boolean }
   | { readonly type: 'stop'; readonly reason: string }
   /** To the pool: go once nothing runs and nobody is connected. */
   | { readonly type: 'retire' };

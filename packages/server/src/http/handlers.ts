@@ -8,6 +8,7 @@ import {
   launchRequest,
   openApiDocument,
   pageQuery,
+  pauseRequest,
   planTextRequest,
   revisionQuery,
 } from '@ccdash/api';
@@ -152,6 +153,7 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       return outputToResponse(path, call.headers.get('range'));
     },
     cancelRun: (call) => control(call, { type: 'cancel', ...call.body(cancelRequest) }),
+    pauseRun: (call) => control(call, { type: 'pause', ...call.body(pauseRequest) }),
     resumeRun: (call) => control(call, { type: 'resume', ...call.body(controlRequest) }),
     retryRun: (call) => control(call, { type: 'retry', ...call.body(controlRequest) }),
     listApprovals: (call) => {

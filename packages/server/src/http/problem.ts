@@ -59,6 +59,11 @@ function wordsFor(refusal: WorkbenchRefusal): Words {
         detail: `Step ${refusal.step} is ${refusal.status}.`,
         hint: 'Look at the run again, then decide what to do.',
       };
+    case 'RunPaused':
+      return {
+        detail: `Run ${refusal.runId} is paused.`,
+        hint: `Let it go on: ccdash resume ${refusal.runId}`,
+      };
     case 'SlotTaken':
       return { detail: `Step ${refusal.step} must wait for another one.`, hint: 'Wait for it.' };
     case 'AttemptFenced':
@@ -108,7 +113,7 @@ function wordsFor(refusal: WorkbenchRefusal): Words {
       };
     case 'NothingToResume':
       return {
-        detail: `Run ${refusal.runId} is ${refusal.status}; no step of it is interrupted.`,
+        detail: `Run ${refusal.runId} is ${refusal.status}; it is not paused, and no step of it is interrupted.`,
         hint: `Look at it: ccdash run show ${refusal.runId}`,
       };
     case 'NothingToRetry':

@@ -414,6 +414,24 @@ describe('a gateway without', () => {
   });
 });
 
+describe('a paused run', () => {
+  test('[PA2] holds a model call back, without an answer, until it goes on', async () => {
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    let asked: () => void = () => undefined;
+    const arrived = new Promise<void>((resolve) => (asked = resolve));
+    const { activity } = await openGateway({
+      ...scripted([{ say: 'Hello.' }]),
+      mayCall: () => (asked(), held),
+    });
+    const answer = call(MESSAGES);
+    await arrived;
+    expect(activity()).toBe(0);
+    goOn();
+    expect((await answer).status).toBe(200);
+  });
+});
+
 describe('the scripted model', () => {
   async function ask(body: object): Promise<unknown> {
     return JSON.parse((await call(MESSAGES, { body: JSON.stringify(body) })).body);

@@ -30,6 +30,8 @@ export interface ModelGatewayOptions {
   readonly providerSecrets: Readonly<Record<string, string>>;
   /** A call was refused because the tokens of the attempt are used up. */
   readonly onLimitReached: () => void;
+  /** Awaited before each call that makes the model work: it may be held back. */
+  readonly mayCall?: () => Promise<void>;
   /** Bytes have come from the model. */
   readonly onActivity: () => void;
 }
@@ -51,7 +53,7 @@ const DEFAULT_BASE_URL = 'https://api.anthropic.com';
 export async function createModelGateway(
   options: ModelGatewayOptions,
 ): Promise<Result<ModelGateway, Failure>> {
-  const { socketPath, token, work, onLimitReached, onActivity } = options;
+  const { socketPath, token, work, onLimitReached, mayCall, onActivity } = options;
   const upstream = upstreamFor(options);
   if (!upstream.ok) return upstream;
   const pass = upstream.value;
@@ -72,6 +74,7 @@ export async function createModelGateway(
       refuse(404, 'not_found_error', message);
       return;
     }
+    if (kind === 'generate') await mayCall?.();
     if (isCut) {
       refuse(403, 'permission_error', 'the work is being stopped: no further model call starts');
       return;

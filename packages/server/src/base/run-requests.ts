@@ -1,0 +1,21 @@
+/** What people ask of a run, as the command that core decides. */
+import type { RunCommand } from '@ccdash/core';
+import type { Caller, RunRequest } from './workbench.ts';
+
+export function requestToCommand(asked: RunRequest, by: Caller): RunCommand {
+  switch (asked.type) {
+    case 'decide': {
+      const { approvalId, decision, reason, subjectDigest, form } = asked;
+      const who = { roles: by.roles, assurance: by.assurance };
+      return { type: 'DecideApproval', approvalId, decision, reason, subjectDigest, form, ...who };
+    }
+    case 'cancel':
+      return { type: 'CancelRun', reason: asked.reason };
+    case 'pause':
+      return { type: 'PauseRun', reason: asked.reason };
+    case 'resume':
+      return { type: 'ResumeRun', step: asked.step, reason: asked.reason };
+    case 'retry':
+      return { type: 'RetryRun', step: asked.step, reason: asked.reason };
+  }
+}
