@@ -10,7 +10,9 @@ export {
   emptyRequest,
   launchRequest,
   pageQuery,
+  applyRequest,
   pauseRequest,
+  previewQuery,
   planTextRequest,
   revisionQuery,
 } from './schema/requests.ts';
@@ -20,6 +22,8 @@ export type {
   CancelRequest,
   ControlBody,
   ControlRequest,
+  ApplyBody,
+  ApplyRequest,
   PauseBody,
   PauseRequest,
   DecisionBody,

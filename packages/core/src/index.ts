@@ -63,6 +63,7 @@ export type { StepStatus, StepTransition, StepTransitionEvent } from './machine/
 export type {
   Actor,
   AgentFact,
+  ApplyMode,
   ApprovalKind,
   ApprovalRequirement,
   ApprovalStatus,
@@ -116,6 +117,13 @@ export type {
   VersionConflict,
 } from './ports/event-store.ts';
 export type { Policy, PolicyFacts } from './ports/policy.ts';
-export type { ChangedPath, WorkspaceSource, Workspaces } from './ports/workspace.ts';
+export type {
+  ApplyOrder,
+  ApplyPreview,
+  ApplyTarget,
+  ChangedPath,
+  WorkspaceSource,
+  Workspaces,
+} from './ports/workspace.ts';
 export { approvalToView, runToView } from './views/run-view.ts';
 export type { ApprovalView, AttemptView, RunView, StepView, UsageTotal } from './views/run-view.ts';

@@ -5,6 +5,7 @@ import type { RunView } from '@ccdash/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBench, OWNER, statuses, stepOf } from './engine-fixture.ts';
 import type { Bench } from './engine-fixture.ts';
+import { gitIn } from './workspace-fixture.ts';
 
 const POLL = { timeout: 60_000 };
 
@@ -432,5 +433,36 @@ describe('artifacts', () => {
     } finally {
       await other.close();
     }
+  });
+});
+
+describe('a result', () => {
+  const apply = async (runId: string, as: 'branch' | 'squash', digest?: string) => {
+    const request = { as, branch: null, message: null };
+    const summary = await bench.workbench().previewApply(runId, request);
+    if (!summary.ok) throw new Error(summary.error.type);
+    const agreed = { ...request, digest: digest ?? summary.value.digest, reason: null };
+    return bench.workbench().apply(runId, agreed, OWNER);
+  };
+
+  test('[EN41] comes to the project as it was agreed, and the log says so', async () => {
+    const runId = await bench.launch('  - { id: make, run: echo x > made.txt }\n');
+    await bench.rest(runId);
+    const applied = await apply(runId, 'branch');
+    if (!applied.ok) throw new Error(applied.error.type);
+    const [done] = applied.value.applied;
+    expect(done).toMatchObject({ branch: `ccdash/${runId}`, by: OWNER.actor, failure: null });
+    expect(gitIn(bench.projectDir, 'rev-parse', `ccdash/${runId}`)).toBe(done?.commit);
+    expect(gitIn(bench.projectDir, 'show', `ccdash/${runId}:made.txt`)).toBe('x');
+    const types = bench.events(runId).map(({ type }) => type);
+    expect(types.slice(-3)).toEqual(['RunEnded', 'ResultApplying', 'ResultApplied']);
+  });
+
+  test('[EN41] is refused when anything that was shown has changed', async () => {
+    const runId = await bench.launch('  - { id: make, run: echo x > made.txt }\n');
+    await bench.rest(runId);
+    const refused = await apply(runId, 'branch', 'sha256:another');
+    expect(refused).toMatchObject({ ok: false, error: { type: 'SummaryMoved' } });
+    expect(bench.events(runId).at(-1)?.type).toBe('RunEnded');
   });
 });

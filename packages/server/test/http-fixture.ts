@@ -156,6 +156,8 @@ export function createPlayedWorkbench(): PlayedWorkbench {
           ...{ approvalId: nextId('apr'), expiresAtMs: null },
         };
       }
+      case 'ApplyResult':
+        return { type: 'EndApply', outcome: { applied: true, commit: 'c9' } };
       case 'AnswerGate':
       case 'HoldAttempt':
       case 'UnholdAttempt':
@@ -254,6 +256,29 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       const state = states.get(runId);
       return state === undefined ? err({ type: 'RunNotFound', runId }) : ok(runToView(state));
     },
+    previewApply: async (runId, { as, branch, message }) => {
+      const { tree } = states.get(runId)?.checkpoint ?? CHECKPOINT;
+      return ok({
+        ...{ as, branch: branch ?? 'main', message: message ?? 'the result', from: null, tree },
+        ...{ files: [{ path: 'a', change: 'added' }], insertions: 1, deletions: 0 },
+        ...{ conflicts: [], isCheckedOut: false, dirty: [], digest: 'sha256:summary' },
+      });
+    },
+    apply: async (runId, { digest, reason, as, branch, message }, by) => {
+      if (digest !== 'sha256:summary') return err({ type: 'SummaryMoved', runId });
+      const result = states.get(runId)?.checkpoint ?? CHECKPOINT;
+      const asked = { as, branch: branch ?? 'main', from: null, result, tree: result.tree };
+      const said = { message: message ?? 'the result', summaryDigest: digest, reason };
+      const command = { type: 'ApplyResult', asked: { ...asked, ...said } } as const;
+      const begun = await apply(runId, command, by.actor);
+      if (!begun.ok) return begun;
+      await settle(runId);
+      return ok(runToView(states.get(runId) ?? begun.value));
+    },
+    patch: async (runId) =>
+      states.has(runId)
+        ? ok(Buffer.from('diff --git a/a b/a\n'))
+        : err({ type: 'RunNotFound', runId }),
     approvals: () =>
       [...states.values()].flatMap((state) =>
         [...state.approvals.values()].map((approval) => approvalToView(state.runId, approval)),

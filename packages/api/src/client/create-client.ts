@@ -1,7 +1,17 @@
 /** The API for programs: one method a route, refusals as values, streams that go on where they were cut. */
 import { err, ok } from '@ccdash/core';
-import type { ApprovalView, Plan, PolicyVerdict, Result, RunView, StoredEvent } from '@ccdash/core';
 import type {
+  ApplyMode,
+  ApplyPreview,
+  ApprovalView,
+  Plan,
+  PolicyVerdict,
+  Result,
+  RunView,
+  StoredEvent,
+} from '@ccdash/core';
+import type {
+  ApplyBody,
   CancelBody,
   ControlBody,
   DecisionBody,
@@ -39,6 +49,13 @@ export interface LoginView {
   readonly expiresAt: string;
 }
 
+/** What applying a result would do; `digest` agrees to exactly that. */
+export interface ApplySummaryView extends ApplyPreview {
+  readonly as: ApplyMode;
+  readonly message: string;
+  readonly digest: string;
+}
+
 export interface DryRunView {
   readonly steps: readonly {
     readonly step: string;
@@ -74,6 +91,11 @@ export interface Client {
   run(id: string): Answer<RunView>;
   runEvents(id: string, from: number, limit: number): Answer<EventPage>;
   cancel(id: string, body: CancelBody): Answer<RunView>;
+  /** What applying the result would do. */
+  previewApply(id: string, body: ApplyBody): Answer<ApplySummaryView>;
+  /** Needs the digest of the summary. */
+  apply(id: string, body: ApplyBody): Answer<RunView>;
+  patch(id: string): Answer<Uint8Array>;
   pause(id: string, body: PauseBody): Answer<RunView>;
   resume(id: string, body: ControlBody): Answer<RunView>;
   retry(id: string, body: ControlBody): Answer<RunView>;
@@ -206,6 +228,12 @@ export function createClient(options: ClientOptions): Client {
     runEvents: (id, from, limit) =>
       json('GET', `${runPath(id)}/events?from=${from}&limit=${limit}`),
     cancel: (id, body) => json('POST', `${runPath(id)}/cancel`, body),
+    previewApply: (id, body) => json('POST', `${runPath(id)}/apply?preview=true`, body),
+    apply: (id, body) => json('POST', `${runPath(id)}/apply`, body),
+    patch: async (id) => {
+      const response = await request('GET', `${runPath(id)}/patch`);
+      return response.ok ? ok(new Uint8Array(await response.value.arrayBuffer())) : response;
+    },
     pause: (id, body) => json('POST', `${runPath(id)}/pause`, body),
     resume: (id, body) => json('POST', `${runPath(id)}/resume`, body),
     retry: (id, body) => json('POST', `${runPath(id)}/retry`, body),

@@ -3,6 +3,7 @@ export { ClientGaveUp, createClient } from './create-client.ts';
 export type {
   AuditReportView,
   Client,
+  ApplySummaryView,
   ClientError,
   ClientOptions,
   DryRunView,

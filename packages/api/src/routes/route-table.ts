@@ -1,6 +1,7 @@
 /** Every route of the API, once: what it takes, what it gives. Handlers, the OpenAPI document and tests read it. */
 import { z } from 'zod';
 import {
+  applyRequest,
   approvalsQuery,
   cancelRequest,
   controlRequest,
@@ -10,9 +11,11 @@ import {
   pageQuery,
   pauseRequest,
   planTextRequest,
+  previewQuery,
   revisionQuery,
 } from '../schema/requests.ts';
 import {
+  applySummary,
   approvalResponse,
   auditReport,
   dryRunResponse,
@@ -52,6 +55,8 @@ export type RouteName =
   | 'runEvents'
   | 'attemptOutput'
   | 'cancelRun'
+  | 'applyRun'
+  | 'patchOfRun'
   | 'pauseRun'
   | 'resumeRun'
   | 'retryRun'
@@ -164,6 +169,22 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     body: cancelRequest,
     status: 200,
     response: runResponse,
+  },
+  applyRun: {
+    method: 'post',
+    path: '/runs/{id}/apply',
+    summary: 'Brings the result into the project; with ?preview=true says what that would do',
+    query: previewQuery,
+    body: applyRequest,
+    status: 200,
+    response: z.union([applySummary, runResponse]),
+  },
+  patchOfRun: {
+    method: 'get',
+    path: '/runs/{id}/patch',
+    summary: 'The result as a patch for `git apply`, binary files included',
+    status: 200,
+    response: 'text/plain',
   },
   pauseRun: {
     method: 'post',

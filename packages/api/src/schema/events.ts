@@ -238,6 +238,18 @@ const dataSchemas = {
   RunUnpaused: z.object({ reason: text.nullable(), heldMs: count }),
   RunCancelRequested: z.object({ reason: text }),
   RunCanceled: z.object({ reason: text }),
+  ResultApplying: z.object({
+    as: z.enum(['branch', 'squash', 'merge']),
+    branch: text,
+    from: text.nullable(),
+    result: checkpoint,
+    tree: text,
+    message: text,
+    summaryDigest: text,
+    reason: text.nullable(),
+  }),
+  ResultApplied: z.object({ branch: text, commit: text }),
+  ResultNotApplied: z.object({ branch: text, failure }),
   RunEnded: z.object({ status: z.enum(['succeeded', 'failed']) }),
 
   StepReadied: z.object({

@@ -28,6 +28,9 @@ export type ProblemWord =
   | 'RangeNotSatisfiable'
   | 'IdempotencyKeyInvalid'
   | 'IdempotencyKeyReused'
+  | 'SummaryMoved'
+  | 'NotApplicable'
+  | 'DigestRequired'
   | 'NotReady'
   | 'InternalError';
 
@@ -42,6 +45,8 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   RunNotFound: { status: 404, title: REFUSALS.RunNotFound },
   RunOver: { status: 409, title: REFUSALS.RunOver },
   RunPaused: { status: 409, title: REFUSALS.RunPaused },
+  ApplyUnderWay: { status: 409, title: REFUSALS.ApplyUnderWay },
+  NothingToApply: { status: 409, title: REFUSALS.NothingToApply },
   StepNotFound: { status: 404, title: REFUSALS.StepNotFound },
   StepNotReady: { status: 409, title: REFUSALS.StepNotReady },
   SlotTaken: { status: 409, title: REFUSALS.SlotTaken },
@@ -56,6 +61,9 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   FormInvalid: { status: 422, title: REFUSALS.FormInvalid },
   NothingToResume: { status: 409, title: REFUSALS.NothingToResume },
   NothingToRetry: { status: 409, title: REFUSALS.NothingToRetry },
+  SummaryMoved: { status: 409, title: 'What was agreed to is not what would happen now.' },
+  NotApplicable: { status: 409, title: 'The result cannot be applied like this.' },
+  DigestRequired: { status: 422, title: 'The digest of what was shown is missing.' },
   StoreUnavailable: { status: 503, title: 'The log cannot be written.' },
   PlanNotFound: { status: 404, title: 'There is no such plan, or no such revision of it.' },
   PlanInvalid: { status: 422, title: 'The plan is not valid.' },

@@ -28,6 +28,19 @@ export interface PauseRequest {
   readonly reason: string | null;
 }
 
+export interface ApplyRequest {
+  readonly as: 'branch' | 'squash' | 'merge';
+  readonly branch: string | null;
+  readonly message: string | null;
+  /** Of the summary that was shown; needed for doing it. */
+  readonly digest: string | null;
+  readonly reason: string | null;
+}
+
+export interface PreviewQuery {
+  readonly preview: boolean;
+}
+
 export interface ControlRequest {
   readonly step: string | null;
   readonly reason: string | null;
@@ -51,6 +64,7 @@ export type LaunchBody = Partial<LaunchRequest>;
 export type DecisionBody = Pick<DecisionRequest, 'decision' | 'subjectDigest'> &
   Partial<DecisionRequest>;
 export type CancelBody = Partial<CancelRequest>;
+export type ApplyBody = Partial<ApplyRequest>;
 export type PauseBody = Partial<PauseRequest>;
 export type ControlBody = Partial<ControlRequest>;
 
@@ -88,6 +102,18 @@ export const cancelRequest: z.ZodType<CancelRequest> = z.strictObject({
 
 export const pauseRequest: z.ZodType<PauseRequest> = z.strictObject({
   reason: reason.nullable().default(null),
+});
+
+export const applyRequest: z.ZodType<ApplyRequest> = z.strictObject({
+  as: z.enum(['branch', 'squash', 'merge']).default('branch'),
+  branch: z.string().min(1).max(250).nullable().default(null),
+  message: z.string().min(1).max(20_000).nullable().default(null),
+  digest: z.string().max(200).nullable().default(null),
+  reason: reason.nullable().default(null),
+});
+
+export const previewQuery: z.ZodType<PreviewQuery> = z.strictObject({
+  preview: z.stringbool().default(false),
 });
 
 export const controlRequest: z.ZodType<ControlRequest> = z.strictObject({

@@ -60,6 +60,27 @@ const step = z.object({
   artifacts: z.array(artifactRefSchema),
 });
 
+const changedPath = z.object({
+  path: z.string(),
+  change: z.enum(['added', 'modified', 'deleted', 'type-changed']),
+});
+
+/** What applying a result would do; its digest agrees to exactly that. */
+export const applySummary: z.ZodType = z.object({
+  as: z.enum(['branch', 'squash', 'merge']),
+  branch: z.string(),
+  from: z.string().nullable(),
+  tree: z.string(),
+  message: z.string(),
+  files: z.array(changedPath),
+  insertions: z.int(),
+  deletions: z.int(),
+  conflicts: z.array(z.string()),
+  isCheckedOut: z.boolean(),
+  dirty: z.array(z.string()),
+  digest: z.string(),
+});
+
 export const runResponse: z.ZodType = z.object({
   id: z.string(),
   plan: z.object({ id: z.string(), name: z.string(), revision: z.int(), digest: z.string() }),
@@ -69,6 +90,17 @@ export const runResponse: z.ZodType = z.object({
     z.object({ reason: z.string(), step: z.string(), approval: z.string().nullable() }),
   ),
   canceling: z.boolean(),
+  applying: z.object({ as: z.string(), branch: z.string() }).nullable(),
+  applied: z.array(
+    z.object({
+      as: z.enum(['branch', 'squash', 'merge']),
+      branch: z.string(),
+      commit: z.string().nullable(),
+      failure: failureSchema.nullable(),
+      by: actorSchema,
+      at: time,
+    }),
+  ),
   paused: z.object({ reason: z.string().nullable(), by: actorSchema, atMs: z.number() }).nullable(),
   failure: failureSchema.nullable(),
   inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),

@@ -112,6 +112,13 @@ export type RunCommand =
     }
   | { readonly type: 'Tick' }
   | { readonly type: 'CancelRun'; readonly reason: string }
+  | { readonly type: 'ApplyResult'; readonly asked: RunEventData['ResultApplying'] }
+  | {
+      readonly type: 'EndApply';
+      readonly outcome:
+        | { readonly applied: true; readonly commit: string }
+        | { readonly applied: false; readonly failure: Failure };
+    }
   | { readonly type: 'PauseRun'; readonly reason: string | null }
   | { readonly type: 'ResumeRun'; readonly step: StepId | null; readonly reason: string | null }
   | { readonly type: 'RetryRun'; readonly step: StepId | null; readonly reason: string | null };
@@ -122,6 +129,8 @@ export type Refusal =
   | { readonly type: 'RunNotFound'; readonly runId: string }
   | { readonly type: 'RunOver'; readonly runId: string; readonly status: string }
   | { readonly type: 'RunPaused'; readonly runId: string }
+  | { readonly type: 'ApplyUnderWay'; readonly runId: string; readonly branch: string }
+  | { readonly type: 'NothingToApply'; readonly runId: string }
   | { readonly type: 'StepNotFound'; readonly runId: string; readonly step: string }
   | { readonly type: 'StepNotReady'; readonly step: StepId; readonly status: string }
   | { readonly type: 'SlotTaken'; readonly step: StepId }
@@ -148,6 +157,8 @@ export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {
   RunNotFound: 'There is no such run.',
   RunOver: 'The run has ended and takes no more commands of this kind.',
   RunPaused: 'The run is paused; nothing begins before it is resumed.',
+  ApplyUnderWay: 'The result of the run is being applied already.',
+  NothingToApply: 'The run has no result of this kind to apply.',
   StepNotFound: 'The run has no such step.',
   StepNotReady: 'The step is not in a state in which this can happen.',
   SlotTaken: 'The step must wait: its slot or the workspace is taken.',

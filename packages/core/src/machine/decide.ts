@@ -89,6 +89,10 @@ function apply(draft: Draft, command: Exclude<RunCommand, { type: 'CreateRun' }>
       return null;
     case 'CancelRun':
       return cancelRun(draft, command.reason);
+    case 'ApplyResult':
+      return applyResult(draft, command.asked);
+    case 'EndApply':
+      return endApply(draft, command.outcome);
     case 'PauseRun':
       return pauseRun(draft, command.reason);
     case 'ResumeRun':
@@ -457,6 +461,30 @@ function cancelRun(draft: Draft, reason: string): Refusal | null {
     return { type: 'RunOver', runId: state.runId, status: state.ended };
   }
   if (state.cancelRequest === null) draft.emit({ type: 'RunCancelRequested', data: { reason } });
+  return null;
+}
+
+/** Whatever the status of the run: what has succeeded so far may be taken. */
+function applyResult(draft: Draft, asked: Of<'ApplyResult'>['asked']): Refusal | null {
+  const { runId, applying, checkpoint } = draft.state;
+  if (applying !== null) return { type: 'ApplyUnderWay', runId, branch: applying.asked.branch };
+  const isPerson = draft.context.actor.kind === 'person';
+  if (!isPerson || asked.result.commit !== checkpoint?.commit) {
+    return { type: 'NothingToApply', runId };
+  }
+  draft.emit({ type: 'ResultApplying', data: asked });
+  return null;
+}
+
+function endApply(draft: Draft, outcome: Of<'EndApply'>['outcome']): Refusal | null {
+  const { runId, applying } = draft.state;
+  if (applying === null) return { type: 'NothingToApply', runId };
+  const { branch } = applying.asked;
+  if (outcome.applied) {
+    draft.emit({ type: 'ResultApplied', data: { branch, commit: outcome.commit } });
+  } else {
+    draft.emit({ type: 'ResultNotApplied', data: { branch, failure: outcome.failure } });
+  }
   return null;
 }
 

@@ -40,6 +40,9 @@ export interface ApprovalRequirement {
 export type ApprovalKind = 'start' | 'gate' | 'tool';
 export type ApprovalStatus = 'open' | 'approved' | 'rejected' | 'expired' | 'stale' | 'withdrawn';
 
+/** How a result comes to the user: a branch of its own, one commit, or a merge commit on a branch that is there. */
+export type ApplyMode = 'branch' | 'squash' | 'merge';
+
 /** A state to go back to: a commit in the run's checkpoint repository. */
 export interface Checkpoint {
   readonly commit: string;
@@ -167,6 +170,22 @@ export interface RunEventData {
   RunUnpaused: { readonly reason: string | null; readonly heldMs: number };
   RunCancelRequested: { readonly reason: string };
   RunCanceled: { readonly reason: string };
+  /** A person brings the result into the project; the engine does it once this is durable. */
+  ResultApplying: {
+    readonly as: ApplyMode;
+    readonly branch: string;
+    /** Where the branch was seen; null when it is new. */
+    readonly from: string | null;
+    readonly result: Checkpoint;
+    /** What the branch will hold. */
+    readonly tree: string;
+    readonly message: string;
+    /** Digest of the summary that the person was shown. */
+    readonly summaryDigest: string;
+    readonly reason: string | null;
+  };
+  ResultApplied: { readonly branch: string; readonly commit: string };
+  ResultNotApplied: { readonly branch: string; readonly failure: Failure };
   /** A fold of the steps has come to its end; `retry` opens the run again. */
   RunEnded: { readonly status: 'succeeded' | 'failed' };
 

@@ -16,6 +16,7 @@ import {
   stepState,
 } from './state.ts';
 import type {
+  Applied,
   ApprovalState,
   AttemptState,
   AttemptStatus,
@@ -65,6 +66,8 @@ export function createdState(runId: string, event: RunEvent): RunState {
     origin: null,
     checkpoint: null,
     notCarried: [],
+    applying: null,
+    applied: [],
     steps: StepTable.of(event.data.plan, newStepState),
     approvals: new Map(),
   };
@@ -110,6 +113,15 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'RunEnded':
       state.ended = event.data.status;
       state.endedAt = event.at;
+      return;
+    case 'ResultApplying':
+      state.applying = { asked: event.data, by: event.actor, at: event.at };
+      return;
+    case 'ResultApplied':
+      endApply(state, event.at, { commit: event.data.commit, failure: null });
+      return;
+    case 'ResultNotApplied':
+      endApply(state, event.at, { commit: null, failure: event.data.failure });
       return;
     case 'StepReadied':
       changeStep(state, event.data.step, event.type, {
@@ -217,6 +229,14 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     default:
       unreachable(event);
   }
+}
+
+function endApply(state: RunState, at: string, came: Pick<Applied, 'commit' | 'failure'>): void {
+  const { applying } = state;
+  assertInvariant(applying !== null, 'nothing was being applied');
+  const { as, branch } = applying.asked;
+  state.applied = [...state.applied, { as, branch, ...came, by: applying.by, at }];
+  state.applying = null;
 }
 
 function changeStep(

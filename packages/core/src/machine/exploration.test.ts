@@ -43,6 +43,7 @@ const PLAIN: Surroundings = {
   toolCalls: 0,
   blocks: false,
   pauses: false,
+  applies: false,
 };
 
 interface Case {
@@ -58,7 +59,7 @@ const CASES: readonly Case[] = [
   {
     name: 'one command under every verdict',
     plan: testPlan([testCommand('a', { retry: { attempts: 2, backoffMs: 10 } })]),
-    around: { ...PLAIN, verdicts: [ALLOW, ASK, ASK_TWO, DENY], blocks: true, pauses: true },
+    around: { ...PLAIN, verdicts: [ALLOW, ASK, ASK_TWO, DENY], blocks: true, applies: true },
   },
   {
     name: 'one command that changes while people decide',
@@ -147,7 +148,7 @@ const CASES: readonly Case[] = [
   {
     name: 'a command that is begun anew by itself when it is interrupted',
     plan: testPlan([testCommand('retries', { onInterrupt: 'retry' }), testValidation('checks')]),
-    around: { ...PLAIN, ends: ['succeeded', FAILED, GONE, NEVER_STARTED] },
+    around: { ...PLAIN, ends: ['succeeded', FAILED, GONE, NEVER_STARTED], applies: true },
   },
   {
     name: 'conditions that are false',

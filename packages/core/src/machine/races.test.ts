@@ -80,6 +80,7 @@ const AROUND: Surroundings = {
   toolCalls: 2,
   blocks: true,
   pauses: true,
+  applies: true,
 };
 
 /** A turn: an engine that does its work, anybody with anything, or a command that is late by `lag` states. */

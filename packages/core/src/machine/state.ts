@@ -8,6 +8,7 @@ import { stepById } from '../plan/plan.ts';
 import type { Plan, RiskClass, Step, StepId } from '../plan/plan.ts';
 import type {
   Actor,
+  ApplyMode,
   ApprovalKind,
   ApprovalRequirement,
   ApprovalStatus,
@@ -45,8 +46,27 @@ export interface RunState {
   /** The newest state of the workspace that a step has succeeded with. */
   checkpoint: Checkpoint | null;
   notCarried: readonly string[];
+  /** The result is being brought into the project. */
+  applying: Applying | null;
+  applied: readonly Applied[];
   readonly steps: StepTable;
   readonly approvals: Map<string, ApprovalState>;
+}
+
+export interface Applying {
+  readonly asked: RunEventData['ResultApplying'];
+  readonly by: Actor;
+  readonly at: string;
+}
+
+/** What came of bringing the result into the project. `commit`: null when it was not done, for `failure`. */
+export interface Applied {
+  readonly as: ApplyMode;
+  readonly branch: string;
+  readonly commit: string | null;
+  readonly failure: Failure | null;
+  readonly by: Actor;
+  readonly at: string;
 }
 
 /** Why a blocked step waits. */

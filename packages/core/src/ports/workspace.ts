@@ -1,6 +1,6 @@
 /** The clone in which a run works, and the checkpoint repository beside it. */
 import type { Result } from '../base/result.ts';
-import type { Checkpoint, Failure } from '../machine/events.ts';
+import type { ApplyMode, Checkpoint, Failure } from '../machine/events.ts';
 
 export interface WorkspaceSource {
   readonly projectDir: string;
@@ -11,6 +11,45 @@ export interface ChangedPath {
   /** Relative to the workspace, `/` between segments. */
   readonly path: string;
   readonly change: 'added' | 'modified' | 'deleted' | 'type-changed';
+}
+
+export interface ApplyTarget {
+  readonly projectDir: string;
+  /** Where the run began, and what it has made of it. */
+  readonly base: Checkpoint;
+  readonly result: Checkpoint;
+  readonly mode: ApplyMode;
+  /** Null: the branch `ccdash/<run>`, or for squash and merge the one that is checked out. */
+  readonly branch: string | null;
+}
+
+/** What applying a result would do to the project, as it is now. */
+export interface ApplyPreview {
+  /** The branch that is made or moved. */
+  readonly branch: string;
+  /** Where it is now; null when it is new. */
+  readonly from: string | null;
+  /** What it will hold. With conflicts: nothing that can be applied. */
+  readonly tree: string;
+  readonly files: readonly ChangedPath[];
+  readonly insertions: number;
+  readonly deletions: number;
+  /** Paths changed on both sides that do not merge by themselves. */
+  readonly conflicts: readonly string[];
+  /** The branch is checked out, so its files change too. */
+  readonly isCheckedOut: boolean;
+  /** Tracked paths of that checkout with changes that are not committed. */
+  readonly dirty: readonly string[];
+}
+
+export interface ApplyOrder extends ApplyTarget {
+  readonly branch: string;
+  /** From the preview that was agreed to. */
+  readonly from: string | null;
+  readonly tree: string;
+  readonly message: string;
+  /** Time of the commit, ISO 8601: the same order makes the same commit. */
+  readonly at: string;
 }
 
 export interface Workspaces {
@@ -54,6 +93,18 @@ export interface Workspaces {
     target: Checkpoint,
     keepAs: string,
   ): Promise<Result<Checkpoint | null, Failure>>;
+  /**
+   * Looks at what applying a result would do; changes nothing.
+   * Errors: Failure `nothing_to_apply`, `no_branch`, `invalid_branch`, `branch_exists`, `branch_in_use`, and those of git.
+   */
+  previewApply(runId: string, target: ApplyTarget): Promise<Result<ApplyPreview, Failure>>;
+  /**
+   * Brings a result into the project; safe to repeat. The commit that the branch is on then.
+   * Errors: as previewApply, and Failure `branch_moved`, `conflicts`, `no_identity`, `checkout_refused`.
+   */
+  applyResult(runId: string, order: ApplyOrder): Promise<Result<string, Failure>>;
+  /** The whole difference between two checkpoints as a patch that `git apply` takes, binary files included. */
+  patch(runId: string, from: Checkpoint, to: Checkpoint): Promise<Result<Uint8Array, Failure>>;
   /** Bytes of a file in the work tree; refuses links that lead out and anything but regular files. */
   readFile(runId: string, path: string, maxBytes: number): Promise<Result<Uint8Array, Failure>>;
   /** Paths of regular files that match `.gitignore` globs, sorted. */

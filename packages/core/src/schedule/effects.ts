@@ -10,6 +10,7 @@ import { isEligible, stopsOnFailure, workspaceHolder } from '../machine/status.t
 
 export type Effect =
   | { readonly type: 'PrepareWorkspace' }
+  | { readonly type: 'ApplyResult' }
   | { readonly type: 'EvaluateStep'; readonly step: StepId }
   | { readonly type: 'StartStep'; readonly step: StepId }
   /** Watch over a live attempt: launch it, find it again, take its facts, record its end. */
@@ -46,6 +47,7 @@ export type Effect =
 export function effectKey(effect: Effect): string {
   switch (effect.type) {
     case 'PrepareWorkspace':
+    case 'ApplyResult':
       return effect.type;
     case 'EvaluateStep':
     case 'StartStep':
@@ -66,6 +68,8 @@ export function effectKey(effect: Effect): string {
 /** Everything `state` wants done at `nowMs`, in plan order. */
 export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
   const effects: Effect[] = [];
+  // In whatever status the run is, ended ones too.
+  if (state.applying !== null) effects.push({ type: 'ApplyResult' });
   if (state.startedAt === null) {
     const wanted =
       state.startFailure === null && state.cancelRequest === null && state.paused === null;

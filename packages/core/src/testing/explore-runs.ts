@@ -208,7 +208,7 @@ export function moveToText({ command, actor, nowMs }: Move): string {
 export function stateKey(state: RunState): string {
   const { startedAt, startFailure, cancelRequest, ended, paused, wasPaused } = state;
   const begun = [startedAt !== null, startFailure !== null, cancelRequest !== null, ended];
-  const flags = [...begun, paused !== null, wasPaused];
+  const flags = [...begun, paused !== null, wasPaused, state.applying !== null];
   const steps = [...state.steps.values()].map((step) => stepKey(state, step));
   return JSON.stringify([flags, steps]);
 }

@@ -183,6 +183,16 @@ export const COMMANDS = {
     COMMANDS.approve(approvalId, { decision: 'reject', reason: 'not like this', ...rest }),
   tick: (): RunCommand => ({ type: 'Tick' }),
   cancel: (): RunCommand => ({ type: 'CancelRun', reason: 'enough' }),
+  applyResult: (result: Checkpoint | null, rest: Partial<Applying> = {}): RunCommand => ({
+    type: 'ApplyResult',
+    asked: applyingData(result ?? testCommit('none'), rest),
+  }),
+  endApply: (applied: boolean): RunCommand => ({
+    type: 'EndApply',
+    outcome: applied
+      ? { applied, commit: 'applied-commit' }
+      : { applied, failure: testFailure('conflicts') },
+  }),
   pause: (): RunCommand => ({ type: 'PauseRun', reason: 'lunch' }),
   resume: (step: StepId | null = null): RunCommand => ({ type: 'ResumeRun', step, reason: null }),
   retry: (step: StepId | null = null): RunCommand => ({ type: 'RetryRun', step, reason: null }),
@@ -192,6 +202,15 @@ function createdData(plan: Plan): RunEventData['RunCreated'] {
   const of = { planId: 'plan_1', revision: 1, digest: 'plan-digest', plan, feature: null };
   const base = { inputs: {}, baseCommit: 'base', policyDigest: 'policy-1' };
   return { ...of, ...base, requesterRoles: ['operator'] };
+}
+
+type Applying = RunEventData['ResultApplying'];
+
+function applyingData(result: Checkpoint, rest: Partial<Applying> = {}): Applying {
+  return {
+    ...{ as: 'branch', branch: 'ccdash/run_1', from: null, result, tree: result.tree },
+    ...{ message: 'the result', summaryDigest: 'summary-1', reason: null, ...rest },
+  };
 }
 
 function startedData(): RunEventData['RunStarted'] {
@@ -213,6 +232,12 @@ export const EVENTS = {
   created: (plan: Plan): RunEvent => testEvent('RunCreated', createdData(plan), RITA),
   runStarted: (): RunEvent => testEvent('RunStarted', startedData()),
   cancelRequested: (): RunEvent => testEvent('RunCancelRequested', { reason: 'enough' }, RITA),
+  applying: (result: Checkpoint): RunEvent =>
+    testEvent('ResultApplying', applyingData(result), RITA),
+  applied: (): RunEvent =>
+    testEvent('ResultApplied', { branch: 'ccdash/run_1', commit: 'applied-commit' }),
+  notApplied: (): RunEvent =>
+    testEvent('ResultNotApplied', { branch: 'ccdash/run_1', failure: testFailure('conflicts') }),
   paused: (atMs: number): RunEvent => testEvent('RunPaused', { reason: 'lunch', atMs }, RITA),
   unpaused: (heldMs: number): RunEvent => testEvent('RunUnpaused', { reason: null, heldMs }, RITA),
   runCanceled: (): RunEvent => testEvent('RunCanceled', { reason: 'enough' }),

@@ -110,7 +110,8 @@ function runViolations(state: RunState, nowMs: number, running: number): readonl
     if ([...state.approvals.values()].some((each) => each.status === 'open')) {
       wrong.push('ended with an open request');
     }
-    if (effects.length > 0) wrong.push('ended and still wants something done');
+    if (effects.some(({ type }) => type !== 'ApplyResult'))
+      wrong.push('ended and still wants something done');
   }
   if (FINAL.has(status) && state.ended !== status) wrong.push(`${status} without its end event`);
   const over = FINAL.has(status) || status === 'failed';
@@ -161,7 +162,8 @@ export function eventViolations(before: RunState, event: RunEvent): readonly str
   const say = (what: string): void => {
     wrong.push(`${event.type}: ${what}`);
   };
-  if (FINAL.has(before.ended ?? '')) say('the run was over');
+  const isOfResult = event.type.startsWith('Result');
+  if (FINAL.has(before.ended ?? '') && !isOfResult) say('the run was over');
   const begins = ['StepReadied', 'ApprovalRequested', 'AttemptStarted', 'GatePassed'];
   if (before.cancelRequest !== null && begins.includes(event.type)) say('after a cancel request');
   const stopped = ['AttemptStarted', 'StepDenied', 'StepBlocked', 'RunEnded'];

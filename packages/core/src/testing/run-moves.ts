@@ -54,6 +54,8 @@ export interface Surroundings {
   readonly blocks: boolean;
   /** Whether people pause the run. */
   readonly pauses: boolean;
+  /** Whether people apply the result. */
+  readonly applies: boolean;
 }
 
 export const ALL_ENDS: Surroundings['ends'] = [
@@ -75,6 +77,12 @@ export function outsideMoves(state: RunState, around: Surroundings): readonly Mo
   add(COMMANDS.tick());
   add(COMMANDS.tick(), TEST_ENGINE, LATE_MS);
   add(COMMANDS.cancel(), RITA);
+  if (around.applies) {
+    add(COMMANDS.applyResult(state.checkpoint), RITA);
+    add(COMMANDS.applyResult(testCommit('another')), RITA);
+    add(COMMANDS.endApply(true));
+    add(COMMANDS.endApply(false));
+  }
   if (around.pauses) add(COMMANDS.pause(), RITA);
   add(COMMANDS.resume(), RITA);
   add(COMMANDS.retry(), RITA);
@@ -216,6 +224,8 @@ export function naturalMove(state: RunState, effect: Effect): Move {
   switch (effect.type) {
     case 'PrepareWorkspace':
       return engine(COMMANDS.startRun());
+    case 'ApplyResult':
+      return engine(COMMANDS.endApply(true));
     case 'EvaluateStep': {
       const slot = { approvalId: nextApprovalId(state), expiresAtMs: null };
       const isGate = planStep(state.created.plan, effect.step).kind === 'approval';

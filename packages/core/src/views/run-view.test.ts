@@ -54,7 +54,7 @@ describe('the view of a run', () => {
       id: 'run_1',
       plan: { id: 'plan_1', name: 'test', revision: 1, digest: 'plan-digest' },
       ...{ feature: null, status: 'running', blocked: [], canceling: false, failure: null },
-      paused: null,
+      ...{ paused: null, applying: null, applied: [] },
       ...{ inputs: {}, baseCommit: 'base', checkpoint: testCommit('1') },
       ...{ notCarried: ['uncommitted work'], requestedBy: RITA },
       ...{ createdAt: TEST_AT, startedAt: TEST_AT, endedAt: null },

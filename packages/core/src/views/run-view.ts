@@ -3,6 +3,7 @@ import type { JsonObject } from '../base/json.ts';
 import type { RiskClass, StepKind } from '../plan/plan.ts';
 import type {
   Actor,
+  ApplyMode,
   ApprovalKind,
   ApprovalRequirement,
   ApprovalStatus,
@@ -18,6 +19,8 @@ import type {
 } from '../machine/events.ts';
 import { approvalState, lastAttempt, planStep } from '../machine/state.ts';
 import type {
+  Applied,
+  Applying,
   ApprovalState,
   AttemptState,
   AttemptStatus,
@@ -58,6 +61,9 @@ export interface RunView {
   readonly startedAt: string | null;
   readonly endedAt: string | null;
   readonly usage: UsageTotal;
+  /** Each time that the result was brought into the project, or could not be. */
+  readonly applied: readonly Applied[];
+  readonly applying: { readonly as: ApplyMode; readonly branch: string } | null;
   readonly steps: readonly StepView[];
 }
 
@@ -145,8 +151,14 @@ export function runToView(state: RunState): RunView {
     startedAt: state.startedAt,
     endedAt: state.endedAt,
     usage: usageTotal(state),
+    applied: state.applied,
+    applying: state.applying && applyingToView(state.applying),
     steps: [...state.steps.values()].map((step) => stepToView(state, step)),
   };
+}
+
+function applyingToView({ asked }: Applying): NonNullable<RunView['applying']> {
+  return { as: asked.as, branch: asked.branch };
 }
 
 export function approvalToView(runId: string, approval: ApprovalState): ApprovalView {

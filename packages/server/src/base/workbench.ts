@@ -1,6 +1,8 @@
 /** What the outside (HTTP, and through it every client) may ask of the engine. */
 import type {
   Actor,
+  ApplyMode,
+  ApplyPreview,
   ApprovalView,
   Failure,
   JsonObject,
@@ -67,6 +69,22 @@ export type RunRequest =
       readonly reason: string | null;
     };
 
+/** How a result is to be applied, as a person asks for it. */
+export interface ApplyRequest {
+  readonly as: ApplyMode;
+  /** Null: the branch of the run, or for squash and merge the one that is checked out. */
+  readonly branch: string | null;
+  /** Of the commit; null for one that names plan and run. */
+  readonly message: string | null;
+}
+
+/** What applying would do, and the digest by which a person agrees to exactly that. */
+export interface ApplySummary extends ApplyPreview {
+  readonly as: ApplyMode;
+  readonly message: string;
+  readonly digest: string;
+}
+
 export type WorkbenchRefusal =
   | Refusal
   | StoreUnavailable
@@ -74,6 +92,9 @@ export type WorkbenchRefusal =
   | { readonly type: 'PlanInvalid'; readonly detail: string }
   | { readonly type: 'InputInvalid'; readonly detail: string }
   | { readonly type: 'ProjectUnusable'; readonly failure: Failure }
+  /** What was agreed to is not what would happen now. */
+  | { readonly type: 'SummaryMoved'; readonly runId: string }
+  | { readonly type: 'NotApplicable'; readonly failure: Failure }
   | { readonly type: 'Quarantined'; readonly runId: string; readonly detail: string };
 
 export interface AuditReport {
@@ -98,6 +119,19 @@ export interface Workbench {
     request: RunRequest,
     by: Caller,
   ): Promise<Result<RunView, WorkbenchRefusal>>;
+  /** What applying the result would do; changes nothing. */
+  previewApply(
+    runId: string,
+    request: ApplyRequest,
+  ): Promise<Result<ApplySummary, WorkbenchRefusal>>;
+  /** Applies it, if the summary still has this digest. Resolves when it is done, or could not be: see `applied`. */
+  apply(
+    runId: string,
+    request: ApplyRequest & { readonly digest: string; readonly reason: string | null },
+    by: Caller,
+  ): Promise<Result<RunView, WorkbenchRefusal>>;
+  /** The whole result as a patch. */
+  patch(runId: string): Promise<Result<Uint8Array, WorkbenchRefusal>>;
   /** Every approval request of the project, newest first. */
   approvals(): readonly ApprovalView[];
   /** Events of a run, oldest first. */

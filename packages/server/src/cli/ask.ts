@@ -1,6 +1,5 @@
 /** Asks the person at the terminal for a decision. Only `y` approves; what was typed before the question does not count. */
 import { createInterface } from 'node:readline/promises';
-import type { Interface } from 'node:readline/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Context } from './context.ts';
 import { textToValue } from './form-values.ts';
@@ -22,30 +21,42 @@ const SILENCE_MS = 150;
 const INTERRUPTED = 'Ctrl-C';
 
 export async function askForDecision(context: Context, fields: FormFields): Promise<Answer> {
+  const answer = await atTerminal(context, (ask) => converse(context, ask, fields));
+  return typeof answer === 'string' ? { type: answer } : answer;
+}
+
+/** Only `y` means yes. */
+export async function askYes(context: Context, question: string): Promise<'yes' | 'no'> {
+  const word = await atTerminal(context, (ask) => ask(`${question} [y/N] `));
+  return ['y', 'yes'].includes(word.toLowerCase()) ? 'yes' : 'no';
+}
+
+type Ask = (question: string) => Promise<string>;
+
+/** Talks; `interrupted` on Ctrl-C, `later` at the end of the input. */
+async function atTerminal<T>(
+  context: Context,
+  talk: (ask: Ask) => Promise<T>,
+): Promise<T | 'interrupted' | 'later'> {
   await drainInput();
   const gone = new AbortController();
   const lines = createInterface({ input: process.stdin, output: process.stdout });
   lines.on('SIGINT', () => gone.abort(INTERRUPTED));
   lines.on('close', () => gone.abort());
   try {
-    return await converse(context, lines, gone.signal, fields);
+    return await talk(async (question) =>
+      (await lines.question(question, { signal: gone.signal })).trim(),
+    );
   } catch (error) {
     if (!(error instanceof Error && error.name === 'AbortError')) throw error;
     context.say('');
-    return { type: gone.signal.reason === INTERRUPTED ? 'interrupted' : 'later' };
+    return gone.signal.reason === INTERRUPTED ? 'interrupted' : 'later';
   } finally {
     lines.close();
   }
 }
 
-async function converse(
-  context: Context,
-  lines: Interface,
-  signal: AbortSignal,
-  fields: FormFields,
-): Promise<Answer> {
-  const ask = async (question: string): Promise<string> =>
-    (await lines.question(question, { signal })).trim();
+async function converse(context: Context, ask: Ask, fields: FormFields): Promise<Answer> {
   const word = (await ask('approve? y = yes, n = no, Enter = decide later [y/N] ')).toLowerCase();
   if (word === 'y' || word === 'yes') {
     const form = await fillIn(context, ask, fields);

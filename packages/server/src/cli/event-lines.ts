@@ -149,6 +149,17 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         return [transition(event, 'still', 'run', 'tries again')];
       case 'RunCancelRequested':
         return [transition(event, 'stopped', 'run', 'is being canceled', event.data.reason)];
+      case 'ResultApplying':
+        return [];
+      case 'ResultApplied': {
+        const { branch, commit } = event.data;
+        return [transition(event, 'good', 'result', `on ${branch}`, commit.slice(0, 12))];
+      }
+      case 'ResultNotApplied': {
+        const { branch, failure } = event.data;
+        const line = transition(event, 'bad', 'result', `not on ${branch}`, failure.message);
+        return [line, ...hinted(failure.hint)];
+      }
       case 'RunPaused':
         return [transition(event, 'stopped', 'run', 'paused', event.data.reason ?? '')];
       case 'RunUnpaused':

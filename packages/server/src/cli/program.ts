@@ -1,5 +1,5 @@
 /** The verbs and their options. What a verb does is loaded when it is called: help must not wait for it. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { createContext } from './context.ts';
 import type { Context } from './context.ts';
 
@@ -146,6 +146,32 @@ function addRunVerbs(program: Command, act: Act): void {
       act(async (context) => (await verbs()).cancelRun(context, id, reason ?? null)),
     );
   program
+    .command('apply')
+    .description('bring the result into your repository; shows what changes, then asks')
+    .argument('<run>')
+    .addOption(
+      new Option('--as <how>', 'a branch of its own, one commit, a merge commit, or a patch')
+        .choices(['branch', 'squash', 'merge', 'patch'])
+        .default('branch'),
+    )
+    .option('--branch <name>', 'the branch to make or to move')
+    .option('--message <text>', 'of the commit')
+    .option('--reason <text>', 'kept in the log')
+    .option('--out <file>', 'for a patch; else it is printed')
+    .option('--dirty', 'also where changes are not committed; none is overwritten', false)
+    .option('--dry-run', 'only show what would change', false)
+    .option('--yes', 'do not ask', false)
+    .action((id: string, options: ApplyFlags) =>
+      act(async (context) => {
+        const { as, branch, message, reason, out, dirty, dryRun, yes } = options;
+        const { applyRun } = await import('./apply-verbs.ts');
+        return applyRun(context, id, {
+          ...{ as, branch: branch ?? null, message: message ?? null, reason: reason ?? null },
+          ...{ out: out ?? null, isDirtyAllowed: dirty, isDryRun: dryRun, isAgreed: yes },
+        });
+      }),
+    );
+  program
     .command('pause')
     .description('let nothing more begin in a run; what runs ends, deadlines stand still')
     .argument('<run>')
@@ -170,6 +196,17 @@ function addRunVerbs(program: Command, act: Act): void {
   };
   control('resume', 'go on with a paused run, and with interrupted steps from where they were');
   control('retry', 'run failed steps again, from where they began');
+}
+
+interface ApplyFlags {
+  readonly as: 'branch' | 'squash' | 'merge' | 'patch';
+  readonly branch?: string;
+  readonly message?: string;
+  readonly reason?: string;
+  readonly out?: string;
+  readonly dirty: boolean;
+  readonly dryRun: boolean;
+  readonly yes: boolean;
 }
 
 function addApprovalVerbs(program: Command, act: Act): void {

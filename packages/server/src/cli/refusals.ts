@@ -30,6 +30,8 @@ export type CliWord =
   | 'ServerNotStarted'
   | 'Unreachable'
   | 'AmbiguousId'
+  | 'CheckoutDirty'
+  | 'NotAgreed'
   | 'FileUnusable';
 
 const TITLES: Readonly<Record<CliWord, string>> = {
@@ -38,6 +40,8 @@ const TITLES: Readonly<Record<CliWord, string>> = {
   StateUnusable: 'The state folder cannot be used.',
   ServerNotStarted: 'The server of the project did not start.',
   Unreachable: 'The server of the project cannot be reached.',
+  CheckoutDirty: 'Your checkout has work that is not committed.',
+  NotAgreed: 'This needs your yes.',
   AmbiguousId: 'More than one thing is meant.',
   FileUnusable: 'A file cannot be used.',
 };
@@ -108,11 +112,18 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   ServerNotStarted: EXIT.failed,
   Unreachable: EXIT.failed,
   AmbiguousId: EXIT.usage,
+  CheckoutDirty: EXIT.conflict,
+  NotAgreed: EXIT.blocked,
   FileUnusable: EXIT.usage,
   RunExists: EXIT.conflict,
   RunNotFound: EXIT.notFound,
   RunOver: EXIT.conflict,
   RunPaused: EXIT.conflict,
+  ApplyUnderWay: EXIT.conflict,
+  NothingToApply: EXIT.conflict,
+  SummaryMoved: EXIT.conflict,
+  NotApplicable: EXIT.conflict,
+  DigestRequired: EXIT.usage,
   StepNotFound: EXIT.notFound,
   StepNotReady: EXIT.conflict,
   SlotTaken: EXIT.conflict,

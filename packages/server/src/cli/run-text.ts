@@ -85,7 +85,10 @@ function nextSteps(run: RunView): readonly string[] {
     .filter((step) => step.status === 'failed')
     .map((step) => `${step.id} failed: ccdash retry ${run.id} ${step.id}`);
   const paused = run.status === 'paused' ? [`it is paused: ccdash resume ${run.id}`] : [];
-  return run.status === 'canceled' ? [] : [...paused, ...waiting, ...failed];
+  const isChanged = run.checkpoint !== null && run.checkpoint.commit !== run.baseCommit;
+  const isLeft = run.status === 'succeeded' && isChanged && run.applied.length === 0;
+  const result = isLeft ? [`bring the result into your repository: ccdash apply ${run.id}`] : [];
+  return run.status === 'canceled' ? [] : [...paused, ...waiting, ...failed, ...result];
 }
 
 function stepToLines(

@@ -11,6 +11,7 @@ import type {
   Workbench,
   WorkbenchRefusal,
 } from '../base/workbench.ts';
+import { createApply } from './apply.ts';
 import { requestToCommand } from '../base/run-requests.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Engine } from './engine.ts';
@@ -99,6 +100,7 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
       return state === null ? null : runToView(state);
     },
     request,
+    ...createApply(deps, engine),
     approvals: () =>
       statesNewestFirst().flatMap((state) =>
         [...state.approvals.values()]

@@ -58,7 +58,8 @@ export type CrashPoint =
   | 'facts-recorded'
   | 'end-checkpointed'
   | 'attempt-released'
-  | 'validation-checked';
+  | 'validation-checked'
+  | 'result-applied';
 
 export interface EngineDeps {
   readonly store: EventStore;

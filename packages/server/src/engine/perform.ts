@@ -15,6 +15,8 @@ export function createPerformer(
     switch (effect.type) {
       case 'PrepareWorkspace':
         return prepareWorkspace(deps, run);
+      case 'ApplyResult':
+        return applyResult(deps, run);
       case 'EvaluateStep':
         return evaluateStep(deps, run, effect.step);
       case 'StartStep':
@@ -31,6 +33,24 @@ export function createPerformer(
         return 'held';
     }
   };
+}
+
+/** Repeated after a crash, it finds what it has done: the same order makes the same commit. */
+async function applyResult(deps: EngineDeps, run: RunHandle): Promise<Performed> {
+  const { runId } = run;
+  const { applying, origin } = run.state();
+  if (applying === null || origin === null) return 'done';
+  const { as: mode, branch, from, result, tree, message } = applying.asked;
+  const commit = await deps.workspaces.applyResult(runId, {
+    ...{ projectDir: deps.projectDir, base: origin, result, mode },
+    ...{ branch, from, tree, message, at: applying.at },
+  });
+  deps.crashPoint?.('result-applied', runId);
+  const outcome = commit.ok
+    ? ({ applied: true, commit: commit.value } as const)
+    : ({ applied: false, failure: commit.error } as const);
+  const ended = await run.apply({ type: 'EndApply', outcome });
+  return ended.ok ? 'done' : 'again';
 }
 
 async function prepareWorkspace(deps: EngineDeps, run: RunHandle): Promise<Performed> {

@@ -1,5 +1,6 @@
 /** What each route of the API does: one call of the workbench, and its answer. */
 import {
+  applyRequest,
   approvalsQuery,
   cancelRequest,
   controlRequest,
@@ -10,6 +11,7 @@ import {
   pageQuery,
   pauseRequest,
   planTextRequest,
+  previewQuery,
   revisionQuery,
 } from '@ccdash/api';
 import type { PlanProblem, RouteName } from '@ccdash/api';
@@ -153,6 +155,27 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       return outputToResponse(path, call.headers.get('range'));
     },
     cancelRun: (call) => control(call, { type: 'cancel', ...call.body(cancelRequest) }),
+    applyRun: async (call) => {
+      const { digest, reason, ...request } = call.body(applyRequest);
+      const runId = call.param('id');
+      if (call.query(previewQuery).preview) {
+        return answer(await workbench.previewApply(runId, request));
+      }
+      if (digest === null) {
+        return {
+          error: 'DigestRequired',
+          detail: 'Nothing says which summary was agreed to.',
+          hint: 'Ask for it with ?preview=true, then send its digest.',
+        };
+      }
+      return answer(await workbench.apply(runId, { ...request, digest, reason }, call.caller));
+    },
+    patchOfRun: async (call) => {
+      const patch = await workbench.patch(call.param('id'));
+      if (!patch.ok) return refusalToProblem(patch.error);
+      const headers = { 'content-type': 'text/plain; charset=utf-8' };
+      return new Response(Buffer.from(patch.value), { headers });
+    },
     pauseRun: (call) => control(call, { type: 'pause', ...call.body(pauseRequest) }),
     resumeRun: (call) => control(call, { type: 'resume', ...call.body(controlRequest) }),
     retryRun: (call) => control(call, { type: 'retry', ...call.body(controlRequest) }),

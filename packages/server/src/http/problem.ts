@@ -64,6 +64,16 @@ function wordsFor(refusal: WorkbenchRefusal): Words {
         detail: `Run ${refusal.runId} is paused.`,
         hint: `Let it go on: ccdash resume ${refusal.runId}`,
       };
+    case 'ApplyUnderWay':
+      return {
+        detail: `The result of run ${refusal.runId} is being applied to ${refusal.branch}.`,
+        hint: `Wait for it: ccdash run show ${refusal.runId}`,
+      };
+    case 'NothingToApply':
+      return {
+        detail: `Run ${refusal.runId} has no such result, or has moved on since it was looked at.`,
+        hint: `Look again: ccdash apply ${refusal.runId} --dry-run`,
+      };
     case 'SlotTaken':
       return { detail: `Step ${refusal.step} must wait for another one.`, hint: 'Wait for it.' };
     case 'AttemptFenced':
@@ -136,6 +146,15 @@ function wordsFor(refusal: WorkbenchRefusal): Words {
     case 'InputInvalid':
       return { detail: sentence(refusal.detail), hint: 'Give it: --input name=value' };
     case 'ProjectUnusable': {
+      const { message, hint } = refusal.failure;
+      return { detail: message, ...(hint === null ? {} : { hint }) };
+    }
+    case 'SummaryMoved':
+      return {
+        detail: `Since it was looked at, something about run ${refusal.runId} or the project has changed.`,
+        hint: 'Look at the summary again, then decide.',
+      };
+    case 'NotApplicable': {
       const { message, hint } = refusal.failure;
       return { detail: message, ...(hint === null ? {} : { hint }) };
     }

@@ -66,7 +66,11 @@ export interface CheckpointRepository {
     ref: string,
   ): Promise<Result<{ readonly checkpoint: Checkpoint; readonly parent: string } | null, Failure>>;
   /** `from` and `to`: trees or commits. Sorted. */
-  changes(from: string, to: string): Promise<Result<readonly RawChange[], Failure>>;
+  changes(
+    from: string,
+    to: string,
+    options?: Pick<GitOptions, 'alternates'>,
+  ): Promise<Result<readonly RawChange[], Failure>>;
 }
 
 export interface RawChange {
@@ -147,9 +151,9 @@ export function createCheckpointRepository(git: Git, folder: RunFolder): Checkpo
       if (commit === undefined || tree === undefined) return ok(null);
       return ok({ checkpoint: { commit, tree }, parent });
     },
-    async changes(from, to) {
+    async changes(from, to, options) {
       const flags = ['-r', '--raw', '-z', '--no-renames', '--no-ext-diff', '--no-textconv'];
-      const raw = await run(['diff-tree', ...flags, from, to]);
+      const raw = await run(['diff-tree', ...flags, from, to], options);
       return raw.ok ? ok(parseRawDiff(raw.value.stdout)) : raw;
     },
   };

@@ -19,6 +19,21 @@ export interface GitOptions {
   readonly accept?: readonly number[];
   /** Configuration for this call, on top of everything else. */
   readonly config?: readonly ConfigEntry[];
+  /** Folders of objects that are read besides the repository's own. */
+  readonly alternates?: readonly string[];
+  /** Author and committer, and when: seconds since the epoch. */
+  readonly identity?: GitIdentity;
+  /**
+   * In the environment of whoever runs this process, with their own configuration, for what they ask for in their own
+   * checkout: their filters apply, hooks do not.
+   */
+  readonly asUser?: boolean;
+}
+
+export interface GitIdentity {
+  readonly name: string;
+  readonly email: string;
+  readonly atSeconds: number;
 }
 
 export interface GitOutput {
@@ -52,6 +67,13 @@ const HARDENED: readonly ConfigEntry[] = [
   ['protocol.allow', 'never'],
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],
+];
+
+/** What a call as the user has even so: no hook runs, nothing asks. */
+const USERS: readonly ConfigEntry[] = [
+  ['core.hooksPath', '/dev/null'],
+  ['core.fsmonitor', 'false'],
+  ['credential.helper', ''],
 ];
 
 /** For the repositories we make: files as they are, byte for byte, and objects on the disk before a command ends. */
@@ -128,7 +150,7 @@ export function outputText(output: GitOutput): string {
 }
 
 function programMissing(message: string): Result<never, Failure> {
-  return refuse('program_missing', message, 'Install git 2.36 or newer and start again.');
+  return refuse('program_missing', message, 'Install git 2.38 or newer and start again.');
 }
 
 function findProgram(name: string): string | null {
@@ -149,7 +171,7 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** 2.31 reads configuration from the environment, 2.36 can sync refs and objects in a batch. */
+/** 2.36 can sync refs and objects in a batch, 2.38 can merge without a work tree. */
 async function checkVersion(
   run: (args: readonly string[]) => Promise<Result<GitOutput, Failure>>,
 ): Promise<Result<void, Failure>> {
@@ -157,17 +179,41 @@ async function checkVersion(
   if (!answer.ok) return answer;
   const text = outputText(answer.value);
   const [major = 0, minor = 0] = (/(\d+)\.(\d+)/.exec(text) ?? []).slice(1).map(Number);
-  if (major > 2 || (major === 2 && minor >= 36)) return ok(undefined);
+  if (major > 2 || (major === 2 && minor >= 38)) return ok(undefined);
   return programMissing(`${text} is too old.`);
 }
 
-function environmentWith(config: readonly ConfigEntry[]): Readonly<Record<string, string>> {
-  const env: Record<string, string> = { ...ENVIRONMENT, GIT_CONFIG_COUNT: String(config.length) };
+function environmentFor(options: GitOptions): Readonly<Record<string, string>> {
+  const { config = [], alternates = [], identity, asUser = false } = options;
+  const env = environmentWith([...(asUser ? USERS : HARDENED), ...config], asUser);
+  if (alternates.length > 0) env['GIT_ALTERNATE_OBJECT_DIRECTORIES'] = alternates.join(':');
+  if (identity !== undefined) {
+    for (const who of ['AUTHOR', 'COMMITTER']) {
+      env[`GIT_${who}_NAME`] = identity.name;
+      env[`GIT_${who}_EMAIL`] = identity.email;
+      env[`GIT_${who}_DATE`] = `${identity.atSeconds} +0000`;
+    }
+  }
+  return env;
+}
+
+function environmentWith(config: readonly ConfigEntry[], asUser: boolean): Record<string, string> {
+  const env: Record<string, string> = {
+    ...(asUser ? environmentOfUser() : ENVIRONMENT),
+    GIT_CONFIG_COUNT: String(config.length),
+  };
   config.forEach(([key, value], i) => {
     env[`GIT_CONFIG_KEY_${i}`] = key;
     env[`GIT_CONFIG_VALUE_${i}`] = value;
   });
   return env;
+}
+
+/** What this process was started with, but for what would lead git to another repository. */
+function environmentOfUser(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_'));
+  const own = Object.fromEntries(entries) as Record<string, string>;
+  return { ...own, LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0' };
 }
 
 function execute(
@@ -181,7 +227,7 @@ function execute(
   // In the root folder, so that a relative path in a configuration leads nowhere.
   const child = spawn(command, args, {
     cwd: '/',
-    env: environmentWith([...HARDENED, ...(options.config ?? [])]),
+    env: environmentFor(options),
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',

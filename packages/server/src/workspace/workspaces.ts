@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { assertInvariant, ok } from '@ccdash/core';
 import type { Checkpoint, Failure, Result, Workspaces } from '@ccdash/core';
+import { applyResult, previewApply } from './apply-result.ts';
 import { bytesToText } from './byte-path.ts';
 import { carriedPaths, carryOverPaths } from './carry-over.ts';
 import {
@@ -145,6 +146,32 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         return restoreTree(repository, folder, target, keepAs, { carried, maxFileBytes });
       });
     },
+
+    previewApply: (runId, target) =>
+      withRun(runId, async (repository) => {
+        const known = checkIds(target.base, target.result);
+        return known.ok ? previewApply(git, repository, runId, target) : known;
+      }),
+
+    applyResult: (runId, order) =>
+      withRun(runId, async (repository) => {
+        const known = checkIds(order.base, order.result);
+        return known.ok ? applyResult(git, repository, runId, order) : known;
+      }),
+
+    patch: async (runId, from, to) =>
+      guarded(async () => {
+        const known = checkIds(from, to);
+        if (!known.ok) return known;
+        const found = findRunFolder(folderOf(runId));
+        if (!found.ok) return found;
+        const flags = ['-r', '-p', '--binary', '--full-index', '--no-renames', '--no-ext-diff'];
+        const printed = await createCheckpointRepository(git, found.value).git([
+          ...['diff-tree', ...flags, '--no-textconv', '--no-color'],
+          ...['--src-prefix=a/', '--dst-prefix=b/', from.tree, to.tree],
+        ]);
+        return printed.ok ? ok(printed.value.stdout) : printed;
+      }),
 
     readFile: (runId, path, maxBytes) =>
       guarded(async () => {
