@@ -86,6 +86,7 @@ export { AGENT_ADAPTER_INTERFACE_VERSION } from './ports/agent-adapter.ts';
 export type {
   AdapterCapabilities,
   AdapterProbe,
+  AdapterView,
   AgentAdapter,
   AgentFactBody,
   AgentHandle,
@@ -94,6 +95,7 @@ export type {
   AgentRunContext,
   GateAnswer,
   GateQuestion,
+  SkippedCase,
 } from './ports/agent-adapter.ts';
 export type {
   AgentWork,

@@ -7,6 +7,7 @@ import { decodeRunEvent } from '@ccdash/api';
 import { parsePlan } from '@ccdash/api/plan';
 import { assertInvariant, err, ok } from '@ccdash/core';
 import type { Actor, Failure, JsonObject, Result, RunEvent, StoredEvent } from '@ccdash/core';
+import type { CaseResult } from './agents/conformance/check-adapter.ts';
 import { createAdapters } from './agents/registry.ts';
 import { createArtifactStore } from './artifacts/artifact-store.ts';
 import { readAsset } from './base/assets.ts';
@@ -278,6 +279,15 @@ export async function trustProject(
   store.close();
   lock.value.release();
   return appended.ok ? ok(trusted) : err(storeFailure(JSON.stringify(appended.error)));
+}
+
+/** Holds an installed agent to the conformance cases; see there. They are loaded for this alone. */
+export async function checkAdapter(
+  id: string,
+  onCase: (result: CaseResult) => void,
+): Promise<Result<readonly CaseResult[], Failure>> {
+  const { checkAdapter: check } = await import('./agents/conformance/check-adapter.ts');
+  return check(id, onCase);
 }
 
 /** The workbench with its HTTP API on loopback. `close` is idempotent; `closed` resolves after it. */

@@ -1,8 +1,8 @@
 import { AGENT_ADAPTER_CASES } from '@ccdash/core/testing';
 import { afterEach, beforeAll, describe, test } from 'vitest';
 import { createAdapters } from '../src/agents/registry.ts';
-import { createAgentBench } from './agent-bench.ts';
-import type { OpenBench } from './agent-bench.ts';
+import { createAgentBench } from '../src/agents/conformance/agent-bench.ts';
+import type { OpenBench } from '../src/agents/conformance/agent-bench.ts';
 
 const benches: OpenBench[] = [];
 afterEach(async () => {

@@ -5,8 +5,8 @@ import type { AgentFactBody } from '@ccdash/core';
 import { TRIAL_SESSION } from '@ccdash/core/testing';
 import { afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createAdapters } from '../src/agents/registry.ts';
-import { BENCH_TOKEN, createAgentBench } from './agent-bench.ts';
-import type { OpenBench } from './agent-bench.ts';
+import { BENCH_TOKEN, createAgentBench } from '../src/agents/conformance/agent-bench.ts';
+import type { OpenBench } from '../src/agents/conformance/agent-bench.ts';
 import { filesWith, isRunning, processesWith } from './host-fixture.ts';
 
 beforeAll(async () => {

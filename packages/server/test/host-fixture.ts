@@ -21,6 +21,7 @@ import { attemptFolder } from '../src/host/attempt-folder.ts';
 import { readLease } from '../src/host/lease.ts';
 import type { Lease } from '../src/host/lease.ts';
 import { poolLease } from '../src/host/pool-folder.ts';
+import { isRunning, processesWith } from '../src/agents/conformance/processes.ts';
 import { probeBubblewrap } from '../src/sandbox/create-sandbox.ts';
 
 const TEST_HOST = fileURLToPath(new URL('children/test-host.ts', import.meta.url));
@@ -193,30 +194,7 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
   while (!(await condition())) await sleep(5);
 }
 
-export function isRunning(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
-  } catch {
-    return false;
-  }
-}
-
-/** Processes whose command line holds `mark`, by pid; this one is not among them. */
-export function processesWith(mark: string): readonly number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((name) => {
-      try {
-        return (
-          readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(mark) && isRunning(Number(name))
-        );
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
+export { isRunning, processesWith };
 
 /** Every file below a folder that holds `text`. */
 export function filesWith(folder: string, text: string): readonly string[] {

@@ -290,6 +290,7 @@ export function createPlayedWorkbench(): PlayedWorkbench {
     },
     outputPath: (runId, step, attempt) =>
       states.get(runId)?.steps.get(step)?.attempts[attempt - 1] === undefined ? null : outputFile,
+    adapters: async () => [],
     auditEvents: (from, limit) => store.readAll(from, limit),
     auditVerify: async () => ({ ok: true, size: store.size(), root: 'root', problem: null }),
     auditExport: () => store.readAll(0, Infinity).map((event) => JSON.stringify(event)),

@@ -1,14 +1,15 @@
 /** The API for programs: one method a route, refusals as values, streams that go on where they were cut. */
 import { err, ok } from '@ccdash/core';
 import type {
-  ApplyMode,
-  ApplyPreview,
+  AdapterView,
   ApprovalView,
   Plan,
   PolicyVerdict,
   Result,
   RunView,
   StoredEvent,
+  ApplyMode,
+  ApplyPreview,
 } from '@ccdash/core';
 import type {
   ApplyBody,
@@ -102,6 +103,7 @@ export interface Client {
   approvals(status?: string): Answer<readonly ApprovalView[]>;
   approval(id: string): Answer<ApprovalView>;
   decide(id: string, body: DecisionBody): Answer<RunView>;
+  adapters(): Answer<readonly AdapterView[]>;
   auditEvents(from: number, limit: number): Answer<EventPage>;
   auditVerify(): Answer<AuditReportView>;
   auditExport(): Answer<ReadableStream<Uint8Array>>;
@@ -241,6 +243,7 @@ export function createClient(options: ClientOptions): Client {
       json('GET', `/approvals${status === undefined ? '' : `?status=${status}`}`),
     approval: (id) => json('GET', approvalPath(id)),
     decide: (id, body) => json('POST', `${approvalPath(id)}/decisions`, body),
+    adapters: () => json('GET', '/adapters'),
     auditEvents: (from, limit) => json('GET', `/audit?from=${from}&limit=${limit}`),
     auditVerify: () => json('GET', '/audit/verify'),
     auditExport: async () => {

@@ -18,6 +18,7 @@ export type { SseFrame } from './sse.ts';
 export { err, ok } from '@ccdash/core';
 export type {
   Actor,
+  AdapterView,
   ApprovalView,
   CheckResult,
   FormField,

@@ -16,6 +16,7 @@ import {
 } from '../schema/requests.ts';
 import {
   applySummary,
+  adapterResponse,
   approvalResponse,
   auditReport,
   dryRunResponse,
@@ -63,6 +64,7 @@ export type RouteName =
   | 'listApprovals'
   | 'getApproval'
   | 'decideApproval'
+  | 'listAdapters'
   | 'auditEvents'
   | 'auditVerify'
   | 'auditExport'
@@ -232,6 +234,13 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     body: decisionRequest,
     status: 201,
     response: runResponse,
+  },
+  listAdapters: {
+    method: 'get',
+    path: '/adapters',
+    summary: 'The agents of this installation: versions, capabilities, whether they run',
+    status: 200,
+    response: z.array(adapterResponse),
   },
   auditEvents: {
     method: 'get',

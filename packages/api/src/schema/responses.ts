@@ -115,6 +115,32 @@ export const runResponse: z.ZodType = z.object({
   steps: z.array(step),
 });
 
+export const adapterResponse: z.ZodType = z.object({
+  id: z.string(),
+  status: z.enum(['ready', 'not-installed', 'broken']),
+  problem: z.string().nullable(),
+  install: z.string().nullable().describe('Installs the tested version'),
+  interfaceVersion: z.int(),
+  adapterVersion: z.string(),
+  testedVersion: z.string().nullable(),
+  sdkVersion: z.string().nullable(),
+  programVersion: z.string().nullable(),
+  capabilities: z.object({
+    permission: z.enum(['callback', 'policy-only', 'agent-discretion']),
+    resume: z.boolean(),
+    fork: z.boolean(),
+    resumeAt: z.boolean(),
+    structuredOutput: z.enum(['validated', 'requested', 'none']),
+    cost: z.enum(['usd', 'tokens', 'none']),
+    cancel: z.enum(['interrupt', 'signal', 'rpc']),
+    steering: z.enum(['message', 'restart']),
+    mcp: z.boolean(),
+    subagents: z.enum(['folded', 'none']),
+    gateway: z.boolean(),
+  }),
+  skipped: z.array(z.object({ name: z.string(), reason: z.string() })),
+});
+
 export const approvalResponse: z.ZodType = z.object({
   id: z.string(),
   runId: z.string(),

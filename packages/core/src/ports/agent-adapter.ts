@@ -3,9 +3,12 @@ import type { Json, JsonObject } from '../base/json.ts';
 import type { AgentFact, Failure, ResumeToken, Usage } from '../machine/events.ts';
 import type { AgentWork } from './attempt-hosts.ts';
 
+/** Grows when an adapter written for an older one would do something wrong. Recorded with every attempt. */
 export const AGENT_ADAPTER_INTERFACE_VERSION = 1;
 
+/** What an adapter can do, as `ccdash adapters` and docs/adapters.md show it. */
 export interface AdapterCapabilities {
+  /** Who decides on a tool call: our gate at each one, the SDK by rules it was given, or the agent as it likes. */
   readonly permission: 'callback' | 'policy-only' | 'agent-discretion';
   readonly resume: boolean;
   readonly fork: boolean;
@@ -13,6 +16,38 @@ export interface AdapterCapabilities {
   readonly structuredOutput: 'validated' | 'requested' | 'none';
   readonly cost: 'usd' | 'tokens' | 'none';
   readonly cancel: 'interrupt' | 'signal' | 'rpc';
+  /** How it takes a person's word while it works: at once, or only by stopping and going on with it. */
+  readonly steering: 'message' | 'restart';
+  /** Whether a step may give it servers of the Model Context Protocol. */
+  readonly mcp: boolean;
+  /** Whether agents that it starts are gated like it, and told as its own. `none`: it starts none. */
+  readonly subagents: 'folded' | 'none';
+  /** Whether its model calls go by the gateway, where budgets and the key are. */
+  readonly gateway: boolean;
+}
+
+/** A conformance case that an adapter cannot be held to, by its name, and why. */
+export interface SkippedCase {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** An adapter as people choose between them: the answer of `ccdash adapters`. */
+export interface AdapterView {
+  readonly id: string;
+  /** `ready`: a step may use it now. */
+  readonly status: 'ready' | 'not-installed' | 'broken';
+  /** Why it is not ready. */
+  readonly problem: string | null;
+  /** The exact command that installs the tested version; null for an agent that needs nothing. */
+  readonly install: string | null;
+  readonly interfaceVersion: number;
+  readonly adapterVersion: string;
+  readonly testedVersion: string | null;
+  readonly sdkVersion: string | null;
+  readonly programVersion: string | null;
+  readonly capabilities: AdapterCapabilities;
+  readonly skipped: readonly SkippedCase[];
 }
 
 export interface AdapterProbe {
@@ -90,6 +125,8 @@ export interface AgentAdapter<Process = AgentProcess> {
   readonly id: string;
   readonly version: string;
   readonly capabilities: AdapterCapabilities;
+  /** Conformance cases that it is not held to; none when left out. */
+  readonly skipped?: readonly SkippedCase[];
   probe(): Promise<AdapterProbe>;
   /** Whether what is installed now may go on with a session that `token` names. */
   canResume(

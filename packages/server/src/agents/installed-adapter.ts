@@ -3,6 +3,10 @@ import type { AgentAdapter, AgentOutcome, Failure } from '@ccdash/core';
 
 /** An adapter as this server has it: what its program needs on disk, and where its sessions are. */
 export interface InstalledAdapter extends AgentAdapter<ChildProcess> {
+  /** What it was tested with, and how that is installed; null for an agent that needs no package. */
+  readonly tested: { readonly version: string; readonly install: string } | null;
+  /** Why the program that is installed does not run; null when it does. It is started for this, and does no work. */
+  health?(): Promise<string | null>;
   /** Absolute paths of the SDK's program that a sandbox must show it, read-only. Empty when it is not installed. */
   requiredPaths(): readonly string[];
   /** Whether `stateDir` holds a session of this id. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { whyNotRunning } from './claude/sdk-install.ts';
 import { createAdapters } from './registry.ts';
 
 const SESSION = '3f0c8f3e-95b6-4a4c-9f43-0d8a4a5f7b21';
@@ -32,6 +33,27 @@ describe('the agents of this installation', () => {
       programVersion: '2.1.330',
     });
     expect(await adapters.requiredPaths('claude')).toEqual([expect.stringMatching(/^\//)]);
+  });
+
+  test('[AG92] are described as they stand, and their programs run', async () => {
+    const described = await createAdapters().describe();
+    const byId = Object.fromEntries(described.map((adapter) => [adapter.id, adapter]));
+    expect(byId['claude']).toMatchObject({
+      status: 'ready',
+      problem: null,
+      install: 'npm install @anthropic-ai/claude-agent-sdk@0.3.330',
+      testedVersion: '0.3.330',
+      sdkVersion: '0.3.330',
+      programVersion: '2.1.330',
+    });
+    expect(byId['scripted']).toMatchObject({ status: 'ready', install: null, sdkVersion: null });
+  });
+
+  test('[AG92] are broken when their program does not say the version it should', async () => {
+    const install = { sdkVersion: '0.3.330', programVersion: '2.1.330', program: '/bin/echo' };
+    expect(await whyNotRunning(install)).toMatch(/says it is echo, not 2\.1\.330/);
+    const missing = { ...install, program: join(dir, 'claude') };
+    expect(await whyNotRunning(missing)).toMatch(/does not run: .*ENOENT/);
   });
 
   test('[AG9] go on with a session only where it is, and only with their own', async () => {

@@ -1,13 +1,22 @@
 /** The agents of this installation, by id. SDKs are loaded when they are first needed: they weigh hundreds of megabytes. */
 import type { ChildProcess } from 'node:child_process';
-import { err, ok } from '@ccdash/core';
-import type { AdapterProbe, AgentAdapter, Failure, ResumeToken, Result } from '@ccdash/core';
+import { AGENT_ADAPTER_INTERFACE_VERSION, assertInvariant, err, ok } from '@ccdash/core';
+import type {
+  AdapterProbe,
+  AdapterView,
+  AgentAdapter,
+  Failure,
+  ResumeToken,
+  Result,
+} from '@ccdash/core';
 import type { InstalledAdapter } from './installed-adapter.ts';
 
 export interface AgentAdapters {
   readonly ids: readonly string[];
   /** Null when no adapter has this id. */
   adapterOf(id: string): Promise<AgentAdapter<ChildProcess> | null>;
+  /** Every adapter as it stands here; programs that are installed are started to see that they run. */
+  describe(): Promise<readonly AdapterView[]>;
   /** Null when no adapter has this id. */
   probe(id: string): Promise<AdapterProbe | null>;
   /** Whether the session that `token` names, kept in `stateDir`, can go on. Errors: Failure `resume_refused`, `unknown_adapter`. */
@@ -35,6 +44,14 @@ export function createAdapters(): AgentAdapters {
   return {
     ids: Object.keys(LOADERS),
     adapterOf: load,
+    describe: () =>
+      Promise.all(
+        Object.keys(LOADERS).map(async (id) => {
+          const adapter = await load(id);
+          assertInvariant(adapter !== null, `the adapter ${id} is gone`);
+          return describeAdapter(adapter);
+        }),
+      ),
     probe: async (id) => (await (await load(id))?.probe()) ?? null,
     canResume: async (token, stateDir) => {
       const adapter = await load(token.adapter);
@@ -55,5 +72,24 @@ export function createAdapters(): AgentAdapters {
       });
     },
     requiredPaths: async (id) => (await load(id))?.requiredPaths() ?? [],
+  };
+}
+
+async function describeAdapter(adapter: InstalledAdapter): Promise<AdapterView> {
+  const probe = await adapter.probe();
+  const broken = probe.available ? await (adapter.health?.() ?? null) : null;
+  const { id, version: adapterVersion, capabilities, skipped = [], tested } = adapter;
+  return {
+    id,
+    status: !probe.available ? 'not-installed' : broken === null ? 'ready' : 'broken',
+    problem: probe.problem ?? broken,
+    install: tested?.install ?? null,
+    interfaceVersion: AGENT_ADAPTER_INTERFACE_VERSION,
+    adapterVersion,
+    testedVersion: tested?.version ?? null,
+    sdkVersion: probe.sdkVersion,
+    programVersion: probe.programVersion,
+    capabilities,
+    skipped,
   };
 }

@@ -3,6 +3,7 @@ import type {
   Actor,
   ApplyMode,
   ApplyPreview,
+  AdapterView,
   ApprovalView,
   Failure,
   JsonObject,
@@ -140,6 +141,8 @@ export interface Workbench {
   subscribe(listener: (event: StoredEvent) => void): () => void;
   /** Path of the whole output of an attempt; null when there is no such attempt. */
   outputPath(runId: string, step: string, attempt: number): string | null;
+  /** The agents of this installation, each as it stands now. */
+  adapters(): Promise<readonly AdapterView[]>;
   auditEvents(fromPosition: number, limit: number): readonly StoredEvent[];
   auditVerify(): Promise<AuditReport>;
   /** Lines of the export, to be written one a line. */

@@ -37,6 +37,7 @@ export function createProgram({ onExit }: ProgramOptions): Command {
   addPlanVerbs(program, act);
   addRunVerbs(program, act);
   addApprovalVerbs(program, act);
+  addAdapterVerbs(program, act);
   addAuditVerbs(program, act);
   return program;
 }
@@ -243,6 +244,20 @@ function addApprovalVerbs(program: Command, act: Act): void {
     {},
   );
   decision('reject', 'reject a request; needs a reason');
+}
+
+function addAdapterVerbs(program: Command, act: Act): void {
+  const verbs = () => import('./adapter-verbs.ts');
+  const adapters = program
+    .command('adapters')
+    .description('the agents that steps may name: versions, capabilities, whether they run')
+    .helpCommand(false)
+    .action(() => act(async (context) => (await verbs()).listAdapters(context)));
+  adapters
+    .command('check')
+    .description('hold an installed agent to the conformance cases')
+    .argument('<name>')
+    .action((name: string) => act(async (context) => (await verbs()).checkAdapter(context, name)));
 }
 
 function addAuditVerbs(program: Command, act: Act): void {

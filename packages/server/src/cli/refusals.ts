@@ -167,6 +167,7 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
 const EXIT_CODES_OF_FAILURES: Readonly<Record<string, number>> = {
   not_a_repository: EXIT.usage,
   host_not_loopback: EXIT.usage,
+  unknown_adapter: EXIT.notFound,
   state_locked: EXIT.conflict,
 };
 

@@ -113,6 +113,7 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
       const known = stateOf(runId)?.steps.get(step)?.attempts[attempt - 1] !== undefined;
       return known ? hosts.outputPathOf({ runId, step, attempt }) : null;
     },
+    adapters: () => deps.adapters.describe(),
     auditEvents: (fromPosition, limit) => store.readAll(fromPosition, limit),
     auditVerify: () => audit.verify(),
     auditExport: () => audit.export(),

@@ -1,6 +1,7 @@
 /** What the engine needs of the world; app.ts supplies it. */
 import type {
   AdapterProbe,
+  AdapterView,
   ArtifactRef,
   AttemptHosts,
   Check,
@@ -33,6 +34,7 @@ export interface ExpressionFacts {
 }
 
 export interface Adapters {
+  describe(): Promise<readonly AdapterView[]>;
   /** Null when no adapter has this id. */
   probe(adapter: string): Promise<AdapterProbe | null>;
   canResume(token: ResumeToken, stateDir: string): Promise<Result<void, Failure>>;

@@ -202,6 +202,7 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       const request = { type: 'decide', approvalId, ...call.body(decisionRequest) } as const;
       return answer(await workbench.request(approval.runId, request, call.caller), 201);
     },
+    listAdapters: async () => Response.json(await workbench.adapters()),
     auditEvents: (call) => {
       const { from, limit } = call.query(pageQuery);
       return eventPage(workbench.auditEvents(from, limit + 1), limit, (event) => event.position);

@@ -31,6 +31,10 @@ export function createTinyAdapter(): AgentAdapter<ChildProcess> {
       structuredOutput: 'none',
       cost: 'none',
       cancel: 'signal',
+      steering: 'restart',
+      mcp: false,
+      subagents: 'none',
+      gateway: false,
     },
     probe: async () => ({
       available: true,

@@ -3,7 +3,14 @@ import { dirname, join } from 'node:path';
 import type { Failure, ResumeToken } from '@ccdash/core';
 import type { InstalledAdapter } from '../installed-adapter.ts';
 import { startClaudeSession } from './claude-session.ts';
-import { INSTALL_COMMAND, findSdk, isSameOrNewer, probeOf } from './sdk-install.ts';
+import {
+  INSTALL_COMMAND,
+  TESTED_SDK_VERSION,
+  findSdk,
+  isSameOrNewer,
+  probeOf,
+  whyNotRunning,
+} from './sdk-install.ts';
 
 const VERSION = '1';
 
@@ -20,11 +27,20 @@ export function createClaudeAdapter(): InstalledAdapter {
       structuredOutput: 'validated',
       cost: 'usd',
       cancel: 'interrupt',
+      steering: 'restart',
+      mcp: false,
+      subagents: 'folded',
+      gateway: true,
     },
     probe: async () => probeOf(findSdk(), VERSION),
     canResume: async (token) => {
       const failure = refusalOf(token);
       return failure === null ? { ok: true } : { ok: false, failure };
+    },
+    tested: { version: TESTED_SDK_VERSION, install: INSTALL_COMMAND },
+    health: async () => {
+      const install = findSdk();
+      return typeof install === 'string' ? install : whyNotRunning(install);
     },
     requiredPaths: () => {
       const install = findSdk();

@@ -1,7 +1,13 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import type { AdapterProbe } from '@ccdash/core';
+
+const run = promisify(execFile);
+/** For a program that only says its version, on a machine that is busy. */
+const HEALTH_LIMIT_MS = 20_000;
 
 /** The version this adapter was tested with. */
 export const TESTED_SDK_VERSION = '0.3.330';
@@ -61,6 +67,21 @@ export function probeOf(install: SdkInstall | string, adapterVersion: string): A
     problem: null,
     install: null,
   };
+}
+
+/** Why the program does not run here, or is another one than it should be; null when all is well. */
+export async function whyNotRunning(install: SdkInstall): Promise<string | null> {
+  const { program, programVersion } = install;
+  try {
+    const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
+    const { stdout } = await run(program, ['--version'], { env, timeout: HEALTH_LIMIT_MS });
+    const found = stdout.trim().split(' ')[0] ?? '';
+    if (found === programVersion) return null;
+    return `${program} says it is ${found || 'nothing'}, not ${programVersion}: install it again`;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return `${program} does not run: ${why}`;
+  }
 }
 
 /** The tested version, or a later patch of it: before 1.0 the second number counts like a major one. */

@@ -22,6 +22,10 @@ export function createScriptedAdapter(): InstalledAdapter {
       structuredOutput: 'validated',
       cost: 'none',
       cancel: 'interrupt',
+      steering: 'restart',
+      mcp: false,
+      subagents: 'none',
+      gateway: false,
     },
     probe: async () => ({
       available: true,
@@ -32,6 +36,7 @@ export function createScriptedAdapter(): InstalledAdapter {
       install: null,
     }),
     canResume: async (token) => refusalOf(token) ?? { ok: true },
+    tested: null,
     requiredPaths: () => [],
     hasSession: (session, stateDir) => {
       const file = sessionFile(stateDir, session);

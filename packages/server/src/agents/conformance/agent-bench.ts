@@ -1,4 +1,7 @@
-/** Adapters at work without a host: their programs are plain child processes, their gateway is reached by a loopback port. */
+/**
+ * Adapters at work without a host, for the conformance cases: their programs are plain child processes, their gateway
+ * is reached by a loopback port, and the model behind it follows a script.
+ */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import {
@@ -15,6 +18,7 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   AgentAdapter,
   AgentFactBody,
@@ -26,10 +30,10 @@ import type {
 } from '@ccdash/core';
 import { TRIAL_SESSION } from '@ccdash/core/testing';
 import type { AgentBench, AgentTrial, TrialAttempt } from '@ccdash/core/testing';
-import { createModelGateway } from '../src/agents/gateway/model-gateway.ts';
-import type { ModelGateway } from '../src/agents/gateway/model-gateway.ts';
-import { createAdapters } from '../src/agents/registry.ts';
-import { processesWith, until } from './host-fixture.ts';
+import { createModelGateway } from '../gateway/model-gateway.ts';
+import type { ModelGateway } from '../gateway/model-gateway.ts';
+import { createAdapters } from '../registry.ts';
+import { processesWith } from './processes.ts';
 
 const ALL_TOOLS = ['read', 'search', 'edit', 'exec', 'fetch', 'agent'];
 export const BENCH_TOKEN = 'bench-token-6f1d2c3b4a5968778695a4b3c2d1e0f0';
@@ -63,6 +67,14 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
   const closing: (() => Promise<void>)[] = [];
   let gateway: ModelGateway | null = null;
   let attempts = 0;
+  let closed = false;
+
+  async function until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      if (closed) throw new Error('the bench was closed before what it waited for came about');
+      await sleep(5);
+    }
+  }
 
   function start(trial: BenchTrial): TrialAttempt {
     attempts += 1;
@@ -126,11 +138,12 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
       return gateway;
     },
     close: async () => {
-      await Promise.all(handles.map((handle) => handle.cancel('the test is over')));
+      closed = true;
+      await Promise.all(handles.map((handle) => handle.cancel('the case is over')));
       for (const close of closing) await close();
       rmSync(workspace, { recursive: true });
       // A command that outlived its program ends when its workspace is gone, and may write a last time.
-      await until(() => processesWith(root).length === 0);
+      while (processesWith(root).length > 0) await sleep(5);
       rmSync(root, { recursive: true });
     },
   };
