@@ -68,7 +68,10 @@ export interface Workspaces {
   pathOf(runId: string): string;
   /** Project object folders that the clone borrows from; a sandbox mounts them read-only. */
   objectPathsOf(runId: string): readonly string[];
-  /** Commits the work tree as it is, as child of `parent`; the same tree as the parent's gives the parent back. */
+  /**
+   * Commits the work tree as it is, as child of `parent`; the same tree as the parent's, with the same HEAD of the clone,
+   * gives the parent back.
+   */
   checkpoint(
     runId: string,
     parent: Checkpoint,
@@ -87,7 +90,10 @@ export interface Workspaces {
     to: Checkpoint,
     maxBytes: number,
   ): Promise<Result<{ readonly text: string; readonly truncated: boolean }, Failure>>;
-  /** Sets the work tree back to `target`. What differed is first kept under a ref; null when nothing differed. */
+  /**
+   * Sets the work tree back to `target`, and the clone's HEAD to where it was then. What differed is first kept under a
+   * ref, and so are commits that the clone's branch has had since; null when no file differed.
+   */
   restore(
     runId: string,
     target: Checkpoint,
@@ -107,8 +113,15 @@ export interface Workspaces {
   patch(runId: string, from: Checkpoint, to: Checkpoint): Promise<Result<Uint8Array, Failure>>;
   /** Bytes of a file in the work tree; refuses links that lead out and anything but regular files. */
   readFile(runId: string, path: string, maxBytes: number): Promise<Result<Uint8Array, Failure>>;
+  /**
+   * Makes sure that an attempt can begin in the work tree as it is: that it is there, and that its own repository can be
+   * used. One that a step has ruined is made again, and what was there is kept aside.
+   */
+  ready(runId: string, keepAs: string): Promise<Result<void, Failure>>;
+  /** Makes the work tree again from `target` when it alone has gone; else does nothing. */
+  rebuild(runId: string, target: Checkpoint, projectDir: string): Promise<Result<void, Failure>>;
   /** Paths of regular files that match `.gitignore` globs, sorted. */
-  match(runId: string, globs: readonly string[]): Promise<readonly string[]>;
+  match(runId: string, globs: readonly string[]): Promise<Result<readonly string[], Failure>>;
   /** Copies untracked project paths in; refuses paths that leave the project. */
   carryOver(
     runId: string,

@@ -73,11 +73,14 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     const state = run.state();
     const attempt = attemptOf(state, step.id, number);
     const { runId } = run;
+    const keepAs = `${step.id}/${String(number)}-before`;
     if (writes(step) && !goesOnInPlace(state, step, attempt)) {
-      const keepAs = `${step.id}/${String(number)}-before`;
       const restored = await workspaces.restore(runId, attempt.inputCheckpoint, keepAs);
       if (!restored.ok) return err(failedEnd(restored.error));
       deps.crashPoint?.('attempt-restored', runId);
+    } else {
+      const ready = await workspaces.ready(runId, keepAs);
+      if (!ready.ok) return err(failedEnd(ready.error));
     }
     if (prepared.copy.length > 0) {
       const carried = await workspaces.carryOver(runId, deps.projectDir, prepared.copy);
@@ -255,8 +258,10 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
   ): Promise<Result<readonly ArtifactRef[], Failure>> {
     const globs = 'artifacts' in step ? step.artifacts : [];
     if (globs.length === 0) return ok([]);
+    const matched = await workspaces.match(runId, globs);
+    if (!matched.ok) return matched;
     const kept: ArtifactRef[] = [];
-    for (const path of await workspaces.match(runId, globs)) {
+    for (const path of matched.value) {
       const bytes = await workspaces.readFile(runId, path, LARGEST_ARTIFACT_BYTES);
       if (!bytes.ok) return bytes;
       const leaked = leakedSecret(deps, step, bytes.value);

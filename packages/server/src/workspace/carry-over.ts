@@ -24,8 +24,13 @@ import type { RunFolder } from './run-folder.ts';
 import { refuse } from './workspace-failure.ts';
 
 /** Paths that were carried over so far. */
-export function carriedPaths({ carriedFile }: RunFolder): ReadonlySet<BytePath> {
-  return new Set(readList(carriedFile).map(textToBytes));
+export function carriedPaths(folder: RunFolder): ReadonlySet<BytePath> {
+  return new Set(carriedList(folder).map(textToBytes));
+}
+
+export function carriedList({ carriedFile }: RunFolder): readonly string[] {
+  // Written by this file only, and never in part.
+  return JSON.parse(readTextIfThere(carriedFile) ?? '[]') as readonly string[];
 }
 
 /**
@@ -46,7 +51,7 @@ export async function carryOverPaths(
     wanted.push(path.value);
   }
   // Known first, so that no checkpoint after a crash takes half of them for work of a step.
-  const carried = [...new Set([...readList(folder.carriedFile), ...wanted])];
+  const carried = [...new Set([...carriedList(folder), ...wanted])];
   replaceFile(folder.carriedFile, JSON.stringify(carried));
   for (const path of wanted) {
     mkdirSync(dirname(join(folder.tree, path)), { recursive: true });
@@ -114,9 +119,4 @@ async function copyEntry(from: string, to: string): Promise<void> {
   rmSync(to, { recursive: true, force: true });
   if (stats.isSymbolicLink()) symlinkSync(readlinkSync(from), to);
   else copyFileSync(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-}
-
-function readList(file: string): readonly string[] {
-  // Written by this file only, and never in part.
-  return JSON.parse(readTextIfThere(file) ?? '[]') as readonly string[];
 }

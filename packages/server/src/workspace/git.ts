@@ -34,6 +34,8 @@ export interface GitIdentity {
   readonly name: string;
   readonly email: string;
   readonly atSeconds: number;
+  /** Variables of git's own, for this call. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface GitOutput {
@@ -228,6 +230,7 @@ function execute(
   const child = spawn(command, args, {
     cwd: '/',
     env: environmentFor(options),
+    env: { ...environmentWith([...HARDENED, ...(options.config ?? [])]), ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',

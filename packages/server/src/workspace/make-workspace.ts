@@ -6,7 +6,7 @@
  * address where the project itself is published, if that is a network address, so that a step may push when its
  * scope has that host.
  */
-import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ok } from '@ccdash/core';
 import type { Checkpoint, Failure, Result, WorkspaceSource } from '@ccdash/core';
@@ -62,8 +62,8 @@ export async function makeWorkspace(
   }
   // The same paths with the same times: the clone's git has nothing to compare at its first look.
   copyFileSync(join(making.repository, 'index'), join(making.tree, '.git/index'));
-  syncAll(making.repository);
-  syncAll(join(making.tree, '.git'));
+  cpSync(join(making.tree, '.git'), join(making.pristine, '.git'), { recursive: true });
+  for (const part of [making.repository, join(making.tree, '.git'), making.pristine]) syncAll(part);
   syncFolder(making.root);
   renameSync(making.root, made.root);
   syncFolder(dirname(made.root));

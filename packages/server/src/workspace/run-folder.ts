@@ -14,6 +14,13 @@ export interface RunFolder {
   readonly repository: string;
   /** The project's objects as they were when the run began: what `tree` and `repository` borrow from. */
   readonly objects: string;
+  /** Holds the clone's `.git` as it was made, for when it has to be made again. */
+  readonly pristine: string;
+  /** Where that is done, and what of it is whole and has yet to take its place. */
+  readonly mending: string;
+  readonly mended: string;
+  /** A tree that is being made again from a checkpoint. */
+  readonly rebuilding: string;
   /** Things set aside that no commit can hold. */
   readonly aside: string;
   /** JSON list of the paths that were carried over. */
@@ -39,6 +46,10 @@ export function runFolder(stateDir: string, runId: string, name: string = runId)
     tree: join(root, 'tree'),
     repository: join(root, 'checkpoints.git'),
     objects: join(root, 'objects'),
+    pristine: join(root, 'pristine'),
+    mending: join(root, 'mending'),
+    mended: join(root, 'mended'),
+    rebuilding: join(root, 'rebuilding'),
     aside: join(root, 'aside'),
     carriedFile: join(root, 'carried.json'),
     unfinishedFile: join(root, 'unfinished-restore.json'),
@@ -47,16 +58,30 @@ export function runFolder(stateDir: string, runId: string, name: string = runId)
 
 /** Errors: Failure `workspace_missing` when a part of it is gone, or is a link to somewhere else. */
 export function findRunFolder(folder: RunFolder): Result<RunFolder, Failure> {
-  for (const path of [folder.root, folder.tree, folder.repository, folder.objects]) {
-    const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (stats?.isDirectory() === true) continue;
-    const what = stats === undefined ? 'is gone' : 'is no folder any more';
-    const message = `The workspace of run ${folder.runId} cannot be used: ${path} ${what}.`;
-    return refuse(
-      'workspace_missing',
-      message,
-      'Bring the folder back, or cancel the run and start a new one.',
-    );
+  const kept = [folder.root, folder.repository, folder.objects, folder.pristine];
+  const lost = kept.find((path) => problemOf(path) !== null);
+  if (lost !== undefined) {
+    return missing(folder, lost, 'Bring the folder back, or cancel the run and start a new one.');
   }
-  return ok(folder);
+  if (problemOf(folder.tree) === null) return ok(folder);
+  const hint = `Its checkpoints are still there: ccdash retry ${folder.runId} (or resume) makes the files again. What they leave out, such as installed packages, is gone: retry the step that made it.`;
+  return missing(folder, folder.tree, hint);
+}
+
+/** Whether the tree alone is gone, so that it can be made again from a checkpoint. */
+export function isTreeLost(folder: RunFolder): boolean {
+  const kept = [folder.root, folder.repository, folder.objects, folder.pristine];
+  return kept.every((path) => problemOf(path) === null) && problemOf(folder.tree) === 'is gone';
+}
+
+function problemOf(path: string): string | null {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return 'is gone';
+  return stats.isDirectory() ? null : 'is no folder any more';
+}
+
+function missing(folder: RunFolder, path: string, hint: string): Result<never, Failure> {
+  const what = problemOf(path) ?? '';
+  const message = `The workspace of run ${folder.runId} cannot be used: ${path} ${what}.`;
+  return refuse('workspace_missing', message, hint);
 }

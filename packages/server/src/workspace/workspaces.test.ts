@@ -509,14 +509,15 @@ describe('files of a workspace', () => {
       'sub/report.xml': '',
     });
     symlinkSync('a.js', join(tree, 'dist/link.js'));
-    const { workspaces } = fixture;
-    expect(await workspaces.match('run_1', ['dist/*.js'])).toEqual(['dist/a.js', 'dist/z.js']);
-    expect(await workspaces.match('run_1', ['dist/*', '!*.map', 'report.xml'])).toEqual([
+    const matched = async (...globs: readonly string[]): Promise<readonly string[]> =>
+      valueOf(await fixture.workspaces.match('run_1', globs));
+    expect(await matched('dist/*.js')).toEqual(['dist/a.js', 'dist/z.js']);
+    expect(await matched('dist/*', '!*.map', 'report.xml')).toEqual([
       'dist/a.js',
       'dist/z.js',
       'sub/report.xml',
     ]);
-    expect(await workspaces.match('run_1', ['*.none'])).toEqual([]);
+    expect(await matched('*.none')).toEqual([]);
   });
 });
 
@@ -575,6 +576,8 @@ describe('what is missing', () => {
         workspaces.restore('run_1', base, 'a'),
         workspaces.changes('run_1', base, { ...base, tree: base.commit }),
         workspaces.readFile('run_1', 'readme.md', 10),
+        workspaces.match('run_1', ['*']),
+        workspaces.ready('run_1', 'a'),
         workspaces.carryOver('run_1', projectDir, []),
         workspaces.create('run_1', { projectDir, baseCommit: base.commit }),
       ]);

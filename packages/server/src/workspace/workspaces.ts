@@ -11,13 +11,15 @@ import {
   unkeepableToFailure,
 } from './checkpoint-repository.ts';
 import type { CheckpointRepository } from './checkpoint-repository.ts';
+import { createClones, headLine, isSameHead } from './clone.ts';
 import { isFullCommitId } from './commit-id.ts';
 import { createGit } from './git.ts';
 import { inspectProject } from './inspect-project.ts';
 import { baseCheckpoint, makeWorkspace } from './make-workspace.ts';
 import { matchWorkspaceFiles, readWorkspaceFile } from './read-workspace.ts';
+import { rebuildTree } from './rebuild-tree.ts';
 import { restoreTree } from './restore-tree.ts';
-import { findRunFolder, runFolder } from './run-folder.ts';
+import { findRunFolder, isTreeLost, runFolder } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { refuse, systemErrorToFailure } from './workspace-failure.ts';
 
@@ -42,6 +44,7 @@ const LABEL = /^[a-z0-9][a-z0-9-]*(?:\/[a-z0-9][a-z0-9-]*)*$/;
 export function createWorkspaces(options: WorkspacesOptions): Workspaces {
   const { stateDir, maxFileBytes = DEFAULT_MAX_FILE_BYTES } = options;
   const git = createGit(options.git ?? null);
+  const clones = createClones(git);
   const inTurn = createTurns();
   const folderOf = (runId: string): RunFolder => runFolder(stateDir, runId);
 
@@ -97,11 +100,14 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         if (!taken.ok) return taken;
         if (isUnkeepable(taken.value)) return unkeepableToFailure(taken.value, maxFileBytes);
         const { tree, scan } = taken.value;
-        if (tree === parent.tree) return ok(parent);
+        const before = await clones.headAt(folder, parent);
+        if (!before.ok) return before;
+        const head = clones.head(folder) ?? before.value;
+        if (tree === parent.tree && isSameHead(head, before.value)) return ok(parent);
         const skipped = scan.special.map(
           (path) => `Not kept: ${JSON.stringify(bytesToText(path))}\n`,
         );
-        const message = `${label}\n\n${skipped.join('')}`;
+        const message = `${label}\n\n${skipped.join('')}${headLine(head)}`;
         return repository.commit(tree, [parent.commit], message, `checkpoints/${label}`);
       });
     },
@@ -143,7 +149,16 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         const known = checkIds(target);
         if (!known.ok) return known;
         const carried = carriedPaths(folder);
-        return restoreTree(repository, folder, target, keepAs, { carried, maxFileBytes });
+        const head = await clones.headAt(folder, target);
+        if (!head.ok) return head;
+        const restored = await restoreTree(repository, folder, target, keepAs, {
+          ...{ carried, maxFileBytes },
+        });
+        if (!restored.ok) return restored;
+        const mended = await clones.mend(folder, head.value, keepAs);
+        if (!mended.ok) return mended;
+        const reset = restored.value === null ? ok(undefined) : await clones.resetIndex(folder);
+        return reset.ok ? restored : reset;
       });
     },
 
@@ -172,6 +187,24 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         ]);
         return printed.ok ? ok(printed.value.stdout) : printed;
       }),
+    ready: (runId, keepAs) => {
+      assertInvariant(LABEL.test(keepAs), `not a label: ${JSON.stringify(keepAs)}`);
+      return withRun(runId, async (_repository, folder) => {
+        const mended = await clones.mend(folder, null, keepAs);
+        return mended.ok ? ok(undefined) : mended;
+      });
+    },
+
+    rebuild: (runId, target, projectDir) =>
+      inTurn(runId, () =>
+        guarded(async () => {
+          const folder = folderOf(runId);
+          const known = checkIds(target);
+          if (!known.ok || !isTreeLost(folder)) return known;
+          const head = await clones.headAt(folder, target);
+          return head.ok ? rebuildTree(git, clones, folder, target, head.value, projectDir) : head;
+        }),
+      ),
 
     readFile: (runId, path, maxBytes) =>
       guarded(async () => {
@@ -179,17 +212,19 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         return found.ok ? readWorkspaceFile(found.value.tree, path, maxBytes) : found;
       }),
 
-    match: async (runId, globs) => {
-      const found = findRunFolder(folderOf(runId));
-      // Whoever reads what was matched, or makes a checkpoint, hears that the workspace is gone.
-      if (!found.ok) return [];
-      const carried = carriedPaths(found.value);
-      return matchWorkspaceFiles(found.value.tree, globs, {
-        tracked: [],
-        carried,
-        folderBits: 0o500,
-      });
-    },
+    match: (runId, globs) =>
+      guarded(async () => {
+        const found = findRunFolder(folderOf(runId));
+        if (!found.ok) return found;
+        const carried = carriedPaths(found.value);
+        return ok(
+          await matchWorkspaceFiles(found.value.tree, globs, {
+            tracked: [],
+            carried,
+            folderBits: 0o500,
+          }),
+        );
+      }),
 
     carryOver: (runId, projectDir, paths) =>
       withRun(runId, (_repository, folder) => carryOverPaths(folder, projectDir, paths)),
