@@ -32,14 +32,19 @@ import { probeBubblewrap } from './sandbox/create-sandbox.ts';
 import { profileEnv } from './sandbox/profile-env.ts';
 import { acquireStateLock } from './store/lock.ts';
 import type { StateLocked } from './store/lock.ts';
-import type { OpenRefusal } from './store/open-refusal.ts';
+import { CHANGED_HINT } from './store/open-refusal.ts';
+import type { LogRefused, OpenRefusal } from './store/open-refusal.ts';
+import { openLogToRead as readLog } from './store/read-log.ts';
+import type { ReadLog } from './store/read-log.ts';
 import { openSqliteEventStore } from './store/sqlite-event-store.ts';
 import type { SqliteEventStore } from './store/sqlite-event-store.ts';
+import { CorruptEventError } from './store/stored-row.ts';
 import { formatFinding, verifyLog, verifyStore } from './store/verify-log.ts';
 import { runChecks } from './validation/run-checks.ts';
 import { createWorkspaces } from './workspace/workspaces.ts';
 
 export { initProject, loadPlan, verifyLog, formatFinding };
+export type { ReadLog };
 
 const HEARTBEAT_MS = 60_000;
 const ENGINE: Actor = { kind: 'engine', id: 'local' };
@@ -86,6 +91,15 @@ export function openLog(stateDir: string): Result<SqliteEventStore, OpenRefusal>
   });
 }
 
+/** The log of a state folder, to look at only: also one that is refused, or that a server has open. */
+export function openLogToRead(stateDir: string): Result<ReadLog, LogRefused> {
+  return readLog({
+    path: join(stateDir, 'log.db'),
+    keyDir: join(stateDir, 'keys'),
+    origin: originOf(stateDir),
+  });
+}
+
 /** Names the log in its heads; the same for ever, wherever the folder is moved within one state home. */
 function originOf(stateDir: string): string {
   return `ccdash/${stateDir.split('/').at(-1) ?? 'log'}`;
@@ -108,12 +122,18 @@ export async function openWorkbench(
     return err(logFailure(opened.error));
   }
   const store = opened.value;
+  const sound = readGlobals(store);
+  if (!sound.ok) {
+    store.close();
+    lock.value.release();
+    return sound;
+  }
+  const { trusted, epoch } = sound.value;
   const give = (failure: Failure): Result<never, Failure> => {
     store.close();
     lock.value.release();
     return err(failure);
   };
-  const trusted = trustedDigests(store);
   const policy = loadProjectPolicy(projectDir, trusted.policy);
   if (!policy.ok) return give(policy.error);
   if (trusted.policy !== null && policy.value.policy.digest !== trusted.policy) {
@@ -128,7 +148,6 @@ export async function openWorkbench(
   if (!config.ok) return give(config.error);
   for (const { notice } of [policy.value, config.value]) if (notice !== null) say(notice);
 
-  const epoch = nextEpoch(store);
   const begun = await store.append({
     runId: null,
     expectedSequence: null,
@@ -214,6 +233,9 @@ export async function openWorkbench(
     },
   });
   engine.open();
+  void store.check().then((problem) => {
+    if (problem !== null) say(`${problem}. ${CHANGED_HINT} Nothing more is written to it.`);
+  });
   const heartbeat = setInterval(() => {
     const signed = store.heartbeat();
     if (!signed.ok) say(`the log's head could not be signed: ${signed.error.detail}`);
@@ -340,19 +362,25 @@ function decodeStored(event: StoredEvent): Result<RunEvent, Failure> {
   return err({ code: 'unreadable_event', message, hint });
 }
 
-/** What the owner has accepted; the newest word counts. */
-function trustedDigests(store: SqliteEventStore): Trusted {
+/**
+ * What the owner has accepted (the newest word counts), and the number of the next engine.
+ * Errors: Failure `LogCorrupt` at an event that is not what was written.
+ */
+function readGlobals(
+  store: SqliteEventStore,
+): Result<{ readonly trusted: Trusted; readonly epoch: number }, Failure> {
   let trusted: Trusted = { policy: null, config: null };
-  for (const event of store.readGlobal()) {
-    if (event.type === 'ProjectTrusted') trusted = event.data as unknown as Trusted;
-  }
-  return trusted;
-}
-
-function nextEpoch(store: SqliteEventStore): number {
   let epoch = 1;
-  for (const { type } of store.readGlobal()) if (type === 'EngineStarted') epoch += 1;
-  return epoch;
+  try {
+    for (const event of store.readGlobal()) {
+      if (event.type === 'ProjectTrusted') trusted = event.data as unknown as Trusted;
+      if (event.type === 'EngineStarted') epoch += 1;
+    }
+  } catch (error) {
+    if (!(error instanceof CorruptEventError)) throw error;
+    return err({ code: 'LogCorrupt', message: error.message, hint: CHANGED_HINT });
+  }
+  return ok({ trusted, epoch });
 }
 
 /** The sources beside this file, or the bundle (this code may be in one of its chunks). */

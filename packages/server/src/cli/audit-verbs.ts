@@ -4,9 +4,12 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { ReadLog } from '../app.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
+import { findProject } from './project.ts';
 import { EXIT, cliRefusal, problemToRefusal, refuse } from './refusals.ts';
+import type { CliRefusal } from './refusals.ts';
 
 const PAGE = 500;
 
@@ -45,7 +48,12 @@ export async function showAudit(
 /** The project's log as the server has it. Exit code 1 with the first bad entry. */
 export async function verifyAudit(context: Context): Promise<number> {
   const connection = await connect(context);
-  if (!connection.ok) return refuse(context, connection.error);
+  if (!connection.ok) {
+    return withLogAsItIs(context, connection.error, async (log) => {
+      const { size, root, problem } = await log.verify();
+      return tellReport(context, { ok: problem === null, size, root, problem });
+    });
+  }
   const report = await connection.value.client.auditVerify();
   if (!report.ok) return refuse(context, problemToRefusal(report.error));
   return tellReport(context, report.value);
@@ -99,10 +107,45 @@ function tellReport(context: Context, report: Report): number {
 /** Lines for the offline verifier, to stdout or to a file that does not exist yet. */
 export async function exportAudit(context: Context, out: string | null): Promise<number> {
   const connection = await connect(context);
-  if (!connection.ok) return refuse(context, connection.error);
+  if (!connection.ok) {
+    return withLogAsItIs(context, connection.error, (log) =>
+      writeExport(context, out, Readable.from(withLineFeeds(log.lines()))),
+    );
+  }
   const exported = await connection.value.client.auditExport();
   if (!exported.ok) return refuse(context, problemToRefusal(exported.error));
-  const source = Readable.fromWeb(exported.value as Parameters<typeof Readable.fromWeb>[0]);
+  type Source = Parameters<typeof Readable.fromWeb>[0];
+  return writeExport(context, out, Readable.fromWeb(exported.value as Source));
+}
+
+/** Without a server, as when it refuses the log: the file itself is read, and left as it is. */
+async function withLogAsItIs(
+  context: Context,
+  refusal: CliRefusal,
+  work: (log: ReadLog) => Promise<number>,
+): Promise<number> {
+  const project = findProject(context);
+  if (!project.ok || refusal.type !== 'ServerNotStarted') return refuse(context, refusal);
+  const { openLogToRead } = await import('../app.ts');
+  const log = openLogToRead(project.value.stateDir);
+  if (!log.ok) return refuse(context, refusal);
+  context.warn('No server can open the log, so its file was read as it is.');
+  try {
+    return await work(log.value);
+  } finally {
+    log.value.close();
+  }
+}
+
+function* withLineFeeds(lines: Iterable<string>): Iterable<string> {
+  for (const line of lines) yield `${line}\n`;
+}
+
+async function writeExport(
+  context: Context,
+  out: string | null,
+  source: Readable,
+): Promise<number> {
   const target =
     out === null
       ? toStdout(context)

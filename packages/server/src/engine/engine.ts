@@ -113,6 +113,15 @@ export function createEngine(deps: EngineDeps, perform: Performer): Engine {
     return run;
   }
 
+  function hasEnded(runId: string): boolean {
+    try {
+      return ENDS.has(store.lastOf(runId)?.type ?? '');
+    } catch {
+      // An event that cannot be read is met again, and named, when the run is loaded.
+      return false;
+    }
+  }
+
   function quarantine(run: Run, error: unknown): CommandRefusal {
     const detail = error instanceof Error ? error.message : String(error);
     run.quarantine = detail;
@@ -264,7 +273,7 @@ export function createEngine(deps: EngineDeps, perform: Performer): Engine {
     open: () => {
       for (const runId of store.runIds()) {
         // A run that has ended wants nothing; it is folded when somebody asks for it.
-        if (!ENDS.has(store.lastOf(runId)?.type ?? '')) pump(load(runId));
+        if (!hasEnded(runId)) pump(load(runId));
       }
     },
     command,

@@ -1,7 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { ok } from '@ccdash/core';
 import type { PublicKey } from '../../assets/verify-log.mjs';
-import { EVENT_COLUMNS, recordToRow, rowToEvent } from './stored-row.ts';
+import { EVENT_COLUMNS, recordToRow, rowToEnvelope } from './stored-row.ts';
 
 /** Rows read at once. */
 const PAGE = 500;
@@ -33,7 +32,7 @@ export function* exportLog(
   }
 
   const page = db.prepare(
-    `SELECT ${EVENT_COLUMNS}, leaf FROM event
+    `SELECT ${EVENT_COLUMNS} FROM event
      WHERE position >= ? AND position < ? ORDER BY position LIMIT ${PAGE}`,
   );
   yield* headAt(0);
@@ -43,8 +42,8 @@ export function* exportLog(
     if (rows.length === 0) return;
     for (const record of rows) {
       const row = recordToRow(record);
-      rowToEvent(row, ok);
-      const leaf = Buffer.from(record['leaf'] as Uint8Array).toString('base64');
+      rowToEnvelope(row);
+      const leaf = Buffer.from(row.leaf).toString('base64');
       yield JSON.stringify({ type: 'event', body: row.body, leaf });
       next = row.position + 1;
       yield* headAt(next);

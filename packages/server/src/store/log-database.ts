@@ -4,14 +4,18 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { assertInvariant, err, ok } from '@ccdash/core';
 import type { Result } from '@ccdash/core';
+import { createRowCheck } from './check-rows.ts';
 import { isDamage } from './disk-fault.ts';
 import { syncDirectory } from './durable-file.ts';
 import { MIGRATIONS, SCHEMA_VERSION } from './migrations/migrations.ts';
 import type { LogRefused } from './open-refusal.ts';
-import { RESTORE_HINT } from './open-refusal.ts';
+import { CHANGED_HINT, RESTORE_HINT } from './open-refusal.ts';
 
 /** `CCDL`, in the header of every database that is a log. */
 export const APPLICATION_ID = 0x4343444c;
+
+/** Rows that are held against the hash tree before the log is opened; the others are afterwards, beside other work. */
+const ROWS_AT_OPEN = 10_000;
 
 const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
 
@@ -99,7 +103,9 @@ function inspect(path: string, mayBegin: boolean): LogRefused | null {
       return refusal('LogTooNew', detail, 'Install the newer ccdash that wrote it.');
     }
     const health = pragma(db, 'quick_check(1)');
-    return health === 'ok' ? null : refusal('LogCorrupt', String(health), RESTORE_HINT);
+    if (health !== 'ok') return refusal('LogCorrupt', String(health), RESTORE_HINT);
+    const rows = createRowCheck(db)(ROWS_AT_OPEN);
+    return typeof rows === 'string' ? null : refusal('LogCorrupt', rows.detail, CHANGED_HINT);
   } catch (error) {
     if (!isDamage(error)) throw error;
     return refusal('LogCorrupt', error.message, RESTORE_HINT);
@@ -108,8 +114,8 @@ function inspect(path: string, mayBegin: boolean): LogRefused | null {
   }
 }
 
-/** Without a write-ahead log to read, SQLite is told that it need not make one. */
-function openToLook(path: string): DatabaseSync {
+/** Only reads. Without a write-ahead log to read, SQLite is told that it need not make one. */
+export function openToLook(path: string): DatabaseSync {
   const url = pathToFileURL(path);
   if (!existsSync(`${path}-wal`)) url.searchParams.set('immutable', '1');
   return new DatabaseSync(url, { readOnly: true });

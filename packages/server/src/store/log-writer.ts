@@ -1,13 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { err, ok } from '@ccdash/core';
 import type { Append, Result, StoreUnavailable, StoredEvent, VersionConflict } from '@ccdash/core';
-import { formatHead, leafHash } from '../../assets/verify-log.mjs';
+import { formatHead } from '../../assets/verify-log.mjs';
 import type { CompactRange } from '../../assets/verify-log.mjs';
 import { prepareTreeEdge } from './derived-tables.ts';
 import { errorToStoreUnavailable } from './disk-fault.ts';
 import type { HeadsFile } from './heads-file.ts';
 import type { SigningKey } from './signing-key.ts';
-import { rowToEvent } from './stored-row.ts';
+import { bodyToLeaf, rowToEvent } from './stored-row.ts';
 import type { EventBody } from './stored-row.ts';
 
 /** Entries after which a head is signed though nobody asked for one. */
@@ -35,6 +35,8 @@ export interface LogWriter {
   write(batch: readonly PreparedAppend[]): readonly AppendResult[];
   /** Signs a head over the whole log; null when the last head is one. */
   seal(): Result<string | null, StoreUnavailable>;
+  /** From now on everything is refused with `detail`. */
+  refuse(detail: string): void;
 }
 
 export function createLogWriter(
@@ -55,6 +57,7 @@ export function createLogWriter(
   const dropRefused = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
   let unwrittenHeads: string[] = [];
   let isFaulted = false;
+  let refusal: StoreUnavailable | null = null;
 
   function write(batch: readonly PreparedAppend[]): readonly AppendResult[] {
     const written = transact(() => {
@@ -90,11 +93,11 @@ export function createLogWriter(
     const events = bodies.map((toBody, i) => {
       const row = { position: range.size(), runId, sequence: length === null ? null : length + i };
       const body = toBody(row.position, row.sequence);
-      const leaf = leafHash(Buffer.from(body));
+      const leaf = bodyToLeaf(body);
       insertEvent.run(row.position, row.runId, row.sequence, body, leaf);
       range.append(leaf);
       // What a reader will get, not what the caller may still hold on to.
-      return rowToEvent({ ...row, body }, ok);
+      return rowToEvent({ ...row, body, leaf }, ok);
     });
     return ok(events);
   }
@@ -122,8 +125,8 @@ export function createLogWriter(
   }
 
   function transact<T>(work: () => T): Result<T, StoreUnavailable> {
-    const refusal = isFaulted ? recover() : null;
-    if (refusal !== null) return err(refusal);
+    const fault = refusal ?? (isFaulted ? recover() : null);
+    if (fault !== null) return err(fault);
     try {
       db.exec('BEGIN IMMEDIATE');
       const value = work();
@@ -155,5 +158,11 @@ export function createLogWriter(
     return fault;
   }
 
-  return { write, seal };
+  return {
+    write,
+    seal,
+    refuse: (detail) => {
+      refusal = { type: 'StoreUnavailable', detail };
+    },
+  };
 }

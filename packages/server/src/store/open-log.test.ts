@@ -16,9 +16,18 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
-import { appendTo, errorOf, openLog, tamper, testLog } from '../../test/log-fixture.ts';
+import {
+  appendTo,
+  errorOf,
+  newEvent,
+  openLog,
+  tamper,
+  testLog,
+  valueOf,
+} from '../../test/log-fixture.ts';
 import type { TestLog } from '../../test/log-fixture.ts';
 import { dropDerived } from './derived-tables.ts';
+import { openLogToRead } from './read-log.ts';
 import { SIGNING_KEY_FILE } from './signing-key.ts';
 import { openSqliteEventStore } from './sqlite-event-store.ts';
 import { MIGRATIONS, SCHEMA_VERSION } from './migrations/migrations.ts';
@@ -166,6 +175,65 @@ describe('opening a log', () => {
     expectRefusal(log, 'LogCorrupt');
     writeFileSync(heads, text.replace(/\n4\n/, '\n3\n'));
     expectRefusal(log, 'LogCorrupt');
+  });
+
+  const CHANGES: Readonly<Record<string, string>> = {
+    'a word': `UPDATE event SET body = replace(body, 'three', 'seven')`,
+    'a word that no head covers': `UPDATE event SET body = replace(body, 'five', 'eight')`,
+    'a word, with its hash': `UPDATE event SET body = replace(body, 'three', 'seven'),
+       leaf = rehash(replace(body, 'three', 'seven'))`,
+    'two entries, swapped': `UPDATE event SET leaf = (SELECT leaf FROM event WHERE position = 5 - 2)
+       WHERE position = 2`,
+    'an entry in the middle, taken out': 'DELETE FROM event WHERE position = 2',
+    'the tree': `UPDATE tree SET hashes = zeroblob(length(hashes))`,
+  };
+  for (const [name, sql] of Object.entries(CHANGES)) {
+    test(`[LG21] refuses a log that was changed by hand: ${name}`, async () => {
+      const log = await closedLog();
+      tamper(log.path, (db) => {
+        db.function('rehash', (body) => leafHash(Buffer.from(String(body))));
+        db.exec(sql);
+      });
+      expectRefusal(log, 'LogCorrupt');
+      const error = errorOf(openSqliteEventStore(log));
+      expect('hint' in error ? error.hint : '').toContain('ccdash audit');
+    });
+  }
+
+  test('[LG21] of many entries is looked at while it is open, and takes no more once it is found changed', async () => {
+    const log = testLog();
+    const store = openLog(log);
+    const data = Array.from({ length: 12_000 }, (_, i) => `entry ${i}`);
+    await appendTo(store, 'run_a', 0, data, true);
+    expect(await store.check()).toBe(null);
+    store.close();
+    tamper(log.path, (db) =>
+      db.exec(`UPDATE event SET body = replace(body, 'entry 11000', 'entry 21000')`),
+    );
+    const opened = openLog(log);
+    const before = opened.size();
+    expect(await opened.check()).toContain('position 11000');
+    const refused = errorOf(
+      await opened.append({ runId: null, expectedSequence: null, events: [newEvent('x')] }),
+    );
+    expect(refused).toMatchObject({ type: 'StoreUnavailable' });
+    expect('detail' in refused ? refused.detail : '').toContain('ccdash audit');
+    expect(opened.heartbeat().ok).toBe(false);
+    expect(opened.size()).toBe(before);
+  });
+
+  test('[LG22] that is refused can be verified and taken away, and keeps every byte', async () => {
+    const log = await closedLog();
+    const sound = valueOf(openLogToRead(log));
+    expect((await sound.verify()).problem).toBe(null);
+    sound.close();
+    tamper(log.path, (db) => db.exec(`UPDATE event SET body = replace(body, 'three', 'seven')`));
+    const before = bytesIn(log.dir);
+    const read = valueOf(openLogToRead(log));
+    expect((await read.verify()).problem).toMatchObject({ position: 2 });
+    expect([...read.lines()].filter((line) => line.includes('"event"'))).toHaveLength(6);
+    read.close();
+    expect(bytesIn(log.dir)).toEqual(before);
   });
 
   test('[LG14] makes the tree and the heads again when they were dropped', async () => {

@@ -25,3 +25,6 @@ export type OpenRefusal = LogRefused | StoreUnavailable;
 
 export const RESTORE_HINT =
   'Restore the state folder from a backup, or move it away to begin a new log.';
+
+export const CHANGED_HINT =
+  'See what else was changed: ccdash audit verify. Take what is there: ccdash audit export. Then restore the state folder from a backup, or move it away to begin a new log.';

@@ -16,7 +16,7 @@ import {
   valueOf,
 } from '../../test/log-fixture.ts';
 import { ENTRIES_PER_HEAD } from './log-writer.ts';
-import { CorruptEventError } from './stored-row.ts';
+import { CorruptEventError, bodyToLeaf } from './stored-row.ts';
 import { leafHash, rootOf } from './tree.ts';
 
 function connect(path: string): DatabaseSync {
@@ -151,18 +151,24 @@ describe('the log', () => {
       JSON.stringify({ ...one, position: 1, sequence: 1, type: 7, v: 1 }),
       JSON.stringify({ ...one, position: 1, sequence: 1, actor: 'me', v: 1 }),
     ];
-    for (const body of bodies) {
+    // Changed behind the back of a log that is open: one that is closed is not opened again.
+    const opened = openLog(log);
+    const sound = JSON.stringify({ ...one, position: 1, sequence: 1, v: 1 });
+    const changes = [
+      ...bodies.map((body) => ({ body, leaf: bodyToLeaf(body) })),
+      // It says what an event says: only its hash can tell.
+      { body: sound, leaf: bodyToLeaf('other') },
+    ];
+    for (const { body, leaf } of changes) {
       tamper(log.path, (db) =>
-        db.prepare('UPDATE event SET body = ? WHERE position = 1').run(body),
+        db.prepare('UPDATE event SET body = ?, leaf = ? WHERE position = 1').run(body, leaf),
       );
-      const reopened = openLog(log);
-      expect(reopened.readAll(0, 1)).toEqual([one]);
-      for (const read of [() => reopened.readAll(0, 3), () => [...reopened.readRun('run_a')]]) {
+      expect(opened.readAll(0, 1)).toEqual([one]);
+      for (const read of [() => opened.readAll(0, 3), () => [...opened.readRun('run_a')]]) {
         const error = thrownBy(read);
         expect(error).toBeInstanceOf(CorruptEventError);
         expect(error).toMatchObject({ type: 'CorruptEvent', position: 1 });
       }
-      reopened.close();
     }
   });
 

@@ -6,8 +6,10 @@
  */
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { assertInvariant, err, ok } from '@ccdash/core';
 import type { EventStore, Result, StoreUnavailable, StoredEvent } from '@ccdash/core';
+import { createRowCheck } from './check-rows.ts';
 import { notesAfter } from './derived-tables.ts';
 import { errorToStoreUnavailable, isDamage } from './disk-fault.ts';
 import { makePrivateDirectory } from './durable-file.ts';
@@ -17,7 +19,7 @@ import type { HeadsFile } from './heads-file.ts';
 import { openLogDatabase } from './log-database.ts';
 import { createLogWriter } from './log-writer.ts';
 import type { AppendResult, PreparedAppend } from './log-writer.ts';
-import { RESTORE_HINT } from './open-refusal.ts';
+import { CHANGED_HINT, RESTORE_HINT } from './open-refusal.ts';
 import type { OpenRefusal } from './open-refusal.ts';
 import { prepareLog } from './prepare-log.ts';
 import type { LogIdentity } from './prepare-log.ts';
@@ -27,6 +29,8 @@ import type { DecodeEvent } from './stored-row.ts';
 
 /** Rows read at once. */
 const PAGE = 500;
+/** Rows between which others get a turn; a millisecond or two. */
+const ROWS_PER_TURN = 300;
 
 /** `path`: the database. `keyDir`: out of reach of every workspace. `origin`: names the log in its heads; no white space, no `+`. */
 export interface SqliteEventStoreOptions extends LogIdentity {
@@ -48,6 +52,11 @@ export interface SqliteEventStore extends EventStore {
   heads(): readonly string[];
   /** The same as the file beside the database has them: what verification holds the log against. */
   keptHeads(): readonly string[];
+  /**
+   * Holds all rows against the hash tree, beside other work. What it finds, in words, or null; from then on the log
+   * takes nothing more.
+   */
+  check(): Promise<string | null>;
   /** Lines of an export (`export-log.ts`) of the log as it is now, under a head over all of it. */
   exportLog(): Result<Iterable<string>, StoreUnavailable>;
 }
@@ -186,6 +195,19 @@ function createStore(
     heartbeat: () => writer.seal(),
     heads: () => notesAfter(db, -1),
     keptHeads: () => readHeadsFile(headsPathOf(path)).notes,
+    async check() {
+      const next = createRowCheck(db);
+      for (let found = next(ROWS_PER_TURN); found !== 'sound'; found = next(ROWS_PER_TURN)) {
+        if (found !== 'more') {
+          const detail = `${path}: ${found.detail}`;
+          writer.refuse(`${detail}. ${CHANGED_HINT}`);
+          return detail;
+        }
+        await nextTurn();
+        if (isClosed) return null;
+      }
+      return null;
+    },
     exportLog() {
       const sealed = writer.seal();
       return sealed.ok ? ok(exportLog(db, key.publicKey, size())) : sealed;

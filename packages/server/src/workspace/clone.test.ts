@@ -177,6 +177,16 @@ describe('commits of a step', () => {
     expect(valueOf(await workspaces.checkpoint('run_1', next, 'build/3'))).toEqual(next);
   });
 
+  test('[WS23] stay when the step that made them has lost HEAD', async () => {
+    const { fixture, base, tree, inGit, commit } = await started();
+    const first = commit('first');
+    rmSync(inGit('HEAD'));
+    const checkpoint = valueOf(await fixture.workspaces.checkpoint('run_1', base, 'build/1'));
+    valueOf(await fixture.workspaces.restore('run_1', checkpoint, 'test/1-before'));
+    expect(gitIn(tree, 'status', '--porcelain', '--branch')).toBe('## ccdash/run_1');
+    expect(gitIn(tree, 'rev-parse', 'HEAD')).toBe(first);
+  });
+
   test('[WS23] of a step that failed are taken off its branch, and kept', async () => {
     const { fixture, base, tree, commit } = await started();
     const first = commit('first');

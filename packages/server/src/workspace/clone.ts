@@ -20,7 +20,7 @@ import type { RunFolder } from './run-folder.ts';
 import { listOf } from './workspace-failure.ts';
 
 export interface Clones {
-  /** HEAD as it stands; null where it names no commit. */
+  /** HEAD as it stands, or the run's own branch where that names no commit; null where that is gone too. */
   head(folder: RunFolder): CloneHead | null;
   /**
    * Makes the clone whole, with HEAD where it is, or at `head` when that is given and its commit is there.
@@ -226,7 +226,12 @@ export function createClones(git: Git): Clones {
   }
 
   return {
-    head: (folder) => lookAtClone(folder).head,
+    head(folder) {
+      const { head, refs } = lookAtClone(folder);
+      const ref = runBranch(folder);
+      const commit = refs.get(ref);
+      return head ?? (commit === undefined ? null : { ref, commit });
+    },
     async mend(folder, head, keepAs) {
       takeUpMended(folder);
       const look = lookAtClone(folder);
