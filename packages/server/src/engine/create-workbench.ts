@@ -81,13 +81,12 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     asked: RunRequest,
     by: Caller,
   ): Promise<Result<RunView, WorkbenchRefusal>> {
-    return toView(await engine.command(runId, requestToCommand(asked, by), by.actor));
     const checkpoint = engine.state(runId)?.checkpoint ?? null;
     if ((asked.type === 'retry' || asked.type === 'resume') && checkpoint !== null) {
       const rebuilt = await deps.workspaces.rebuild(runId, checkpoint, deps.projectDir);
       if (!rebuilt.ok) return err({ type: 'ProjectUnusable', failure: rebuilt.error });
     }
-    return toView(await engine.command(runId, toCommand(asked, by), by.actor));
+    return toView(await engine.command(runId, requestToCommand(asked, by), by.actor));
   }
 
   function stateOf(runId: string): RunState | null {

@@ -19,7 +19,7 @@ import type {
 import { bytesToText } from './byte-path.ts';
 import type { CheckpointRepository } from './checkpoint-repository.ts';
 import { outputText } from './git.ts';
-import type { Git, GitIdentity, GitOutput } from './git.ts';
+import type { Git, GitOptions, GitOutput } from './git.ts';
 import { openProject } from './project-repository.ts';
 import { listOf, refuse } from './workspace-failure.ts';
 
@@ -88,6 +88,11 @@ export async function applyResult(
   return moved.ok ? commit : moved;
 }
 
+/** The project's objects are read besides the run's own. */
+function reading(objects: string): Required<Pick<GitOptions, 'env'>> {
+  return { env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: objects } };
+}
+
 /** The branch that is meant, where it is, and whether it may be moved. */
 async function placeOf(
   git: Git,
@@ -149,7 +154,7 @@ async function merge(
 ): Promise<Result<{ readonly tree: string; readonly conflicts: readonly string[] }, Failure>> {
   const merged = await repository.git(
     ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', onto, result],
-    { accept: [1], alternates: [objects] },
+    { accept: [1], ...reading(objects) },
   );
   if (!merged.ok) return merged;
   const [tree = '', ...names] = merged.value.stdout.toString('latin1').split('\0');
@@ -170,8 +175,7 @@ async function commitFor(
   const flags = parents.flatMap((parent) => ['-p', parent]);
   const made = await repository.git(['commit-tree', tree, ...flags], {
     stdin: message,
-    alternates: [objects],
-    identity: identity.value,
+    env: { ...reading(objects).env, ...identity.value },
   });
   return made.ok ? ok(outputText(made.value)) : made;
 }
@@ -181,7 +185,7 @@ async function identityOf(
   git: Git,
   projectDir: string,
   at: string,
-): Promise<Result<GitIdentity, Failure>> {
+): Promise<Result<Readonly<Record<string, string>>, Failure>> {
   const told: string[] = [];
   for (const key of ['user.name', 'user.email']) {
     const value = await git.run(['-C', projectDir, 'config', '--get', key], {
@@ -197,7 +201,11 @@ async function identityOf(
     const hint = 'Tell it: git config --global user.name "…" and user.email "…"; then try again.';
     return refuse('no_identity', message, hint);
   }
-  return ok({ name, email, atSeconds: Math.floor(Date.parse(at) / 1000) });
+  const date = `${String(Math.floor(Date.parse(at) / 1000))} +0000`;
+  return ok({
+    ...{ GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_AUTHOR_DATE: date },
+    ...{ GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email, GIT_COMMITTER_DATE: date },
+  });
 }
 
 /** Everything that the project lacks of `commit`. */
@@ -212,7 +220,7 @@ async function sendObjects(
   const stdin = [commit, ...known.map((each) => `^${each}`), ''].join('\n');
   const packed = await repository.git(['pack-objects', '--revs', '--stdout', '-q'], {
     stdin,
-    alternates: [objects],
+    ...reading(objects),
   });
   if (!packed.ok) return packed;
   const stored = ['-C', projectDir, 'index-pack', '--stdin', '--strict'];
@@ -265,13 +273,13 @@ async function isAncestor(
 ): Promise<Result<boolean, Failure>> {
   const known = await repository.git(['cat-file', '-e', earlier], {
     accept: [1, 128],
-    alternates: [objects],
+    ...reading(objects),
   });
   if (!known.ok) return known;
   if (known.value.code !== 0) return ok(false);
   const said = await repository.git(['merge-base', '--is-ancestor', earlier, later], {
     accept: [1],
-    alternates: [objects],
+    ...reading(objects),
   });
   return said.ok ? ok(said.value.code === 0) : said;
 }
@@ -319,7 +327,7 @@ async function diffOf(
   >
 > {
   const flags = ['-r', '-z', '--no-renames', '--no-ext-diff', '--no-textconv'];
-  const options = { alternates: [objects] };
+  const options = reading(objects);
   const changed = await repository.changes(from, to, options);
   if (!changed.ok) return changed;
   const counted = await repository.git(['diff-tree', ...flags, '--numstat', from, to], options);

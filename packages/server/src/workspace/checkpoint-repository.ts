@@ -69,7 +69,7 @@ export interface CheckpointRepository {
   changes(
     from: string,
     to: string,
-    options?: Pick<GitOptions, 'alternates'>,
+    options?: Pick<GitOptions, 'env'>,
   ): Promise<Result<readonly RawChange[], Failure>>;
 }
 

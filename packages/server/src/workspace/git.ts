@@ -19,23 +19,13 @@ export interface GitOptions {
   readonly accept?: readonly number[];
   /** Configuration for this call, on top of everything else. */
   readonly config?: readonly ConfigEntry[];
-  /** Folders of objects that are read besides the repository's own. */
-  readonly alternates?: readonly string[];
-  /** Author and committer, and when: seconds since the epoch. */
-  readonly identity?: GitIdentity;
+  /** Variables of git's own, for this call. */
+  readonly env?: Readonly<Record<string, string>>;
   /**
    * In the environment of whoever runs this process, with their own configuration, for what they ask for in their own
    * checkout: their filters apply, hooks do not.
    */
   readonly asUser?: boolean;
-}
-
-export interface GitIdentity {
-  readonly name: string;
-  readonly email: string;
-  readonly atSeconds: number;
-  /** Variables of git's own, for this call. */
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface GitOutput {
@@ -186,17 +176,8 @@ async function checkVersion(
 }
 
 function environmentFor(options: GitOptions): Readonly<Record<string, string>> {
-  const { config = [], alternates = [], identity, asUser = false } = options;
-  const env = environmentWith([...(asUser ? USERS : HARDENED), ...config], asUser);
-  if (alternates.length > 0) env['GIT_ALTERNATE_OBJECT_DIRECTORIES'] = alternates.join(':');
-  if (identity !== undefined) {
-    for (const who of ['AUTHOR', 'COMMITTER']) {
-      env[`GIT_${who}_NAME`] = identity.name;
-      env[`GIT_${who}_EMAIL`] = identity.email;
-      env[`GIT_${who}_DATE`] = `${identity.atSeconds} +0000`;
-    }
-  }
-  return env;
+  const { config = [], asUser = false, env } = options;
+  return { ...environmentWith([...(asUser ? USERS : HARDENED), ...config], asUser), ...env };
 }
 
 function environmentWith(config: readonly ConfigEntry[], asUser: boolean): Record<string, string> {
@@ -230,7 +211,6 @@ function execute(
   const child = spawn(command, args, {
     cwd: '/',
     env: environmentFor(options),
-    env: { ...environmentWith([...HARDENED, ...(options.config ?? [])]), ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
