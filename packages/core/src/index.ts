@@ -72,6 +72,7 @@ export type {
   CheckResult,
   Checkpoint,
   DecidingRule,
+  Escalation,
   Failure,
   OutputSummary,
   PolicyVerdict,

@@ -161,22 +161,33 @@ describe('a step that fails', () => {
   });
 
   test('[EN5] opens its run again when a person retries it, and the run ends well', async () => {
-    const runId = await bench.launch(`  - { id: door, approve: 'Open?' }
+    const runId = await bench.launch(`  - { id: door, approve: 'Open?', expires: 3s }
   - { id: pass, run: touch b.txt }
 `);
-    await bench.rest(runId);
-    expect(await bench.decide(bench.openRequest(runId, 'door'), 'reject')).toBe('ok');
-    const failed = await bench.rest(runId);
-    expect([failed.status, stepOf(failed, 'door').reason]).toEqual([
-      'failed',
-      'owner rejected it: a reason',
-    ]);
+    const failed = await bench.until(runId, ({ status }) => status === 'failed');
+    expect(stepOf(failed, 'door').reason).toContain('expired');
     expect(await bench.ask(runId, { type: 'retry', step: null, reason: 'again' })).toBe('ok');
     await bench.until(runId, ({ status }) => status === 'blocked');
     expect(await bench.decide(bench.openRequest(runId, 'door'), 'approve')).toBe('ok');
     const run = await bench.until(runId, ({ status }) => status === 'succeeded');
     expect(run.endedAt).not.toBe(null);
     expect(bench.events(runId, 'RunEnded').length).toBe(2);
+  });
+
+  test('[AP33] is not asked about again when a person has rejected exactly that', async () => {
+    const runId = await bench.launch(`  - { id: door, approve: 'Open?' }
+`);
+    await bench.rest(runId);
+    expect(await bench.decide(bench.openRequest(runId, 'door'), 'reject')).toBe('ok');
+    const failed = await bench.rest(runId);
+    expect(stepOf(failed, 'door').reason).toBe('owner rejected it: a reason');
+    expect(await bench.ask(runId, { type: 'retry', step: null, reason: 'again' })).toBe('ok');
+    await bench.until(runId, () => bench.events(runId, 'StepFailed').length === 2);
+    const again = stepOf(await bench.rest(runId), 'door');
+    expect(again).toMatchObject({
+      reason: 'owner has rejected exactly this: a reason',
+      hint: 'change what it would run, then retry the step',
+    });
   });
 });
 

@@ -1,8 +1,9 @@
 /** Makes the machine's plan of a checked plan file: defaults filled in, `needs` and scopes resolved, setup a step. */
 import { SETUP_STEP_ID } from '@ccdash/core';
-import type { Budget, Check, Plan, Scope, Step } from '@ccdash/core';
+import type { ApprovalStep, Budget, Check, Plan, Scope, Step } from '@ccdash/core';
 import { durationToMs } from './plan-fields.ts';
 import type {
+  ApprovalInFile,
   AttemptedInFile,
   BudgetInFile,
   CheckInFile,
@@ -109,6 +110,7 @@ function compileStep(step: StepInFile, needs: readonly string[], runScope: Scope
         people,
         count: step.by?.count ?? 1,
         excludeRequester: step.by?.excludeRequester ?? false,
+        ...(step.by?.inOrder === true ? { inOrder: true } : {}),
       },
       form: mapValues(step.form ?? {}, (input) => ({
         type: input.type,
@@ -119,6 +121,7 @@ function compileStep(step: StepInFile, needs: readonly string[], runScope: Scope
           ? null
           : { restart: step.onReject.restart, max: step.onReject.max ?? 1 },
       expiresMs: compileDuration(step.expires),
+      ...compileEscalation(step.escalate),
     };
   }
   const attempted = { ...base, ...compileAttempted(step) };
@@ -167,6 +170,12 @@ function compileAttempted(step: Omit<AttemptedInFile, 'id'>) {
     secrets: step.secrets ?? [],
     artifacts: step.artifacts ?? [],
   };
+}
+
+function compileEscalation(escalate: ApprovalInFile['escalate']): Pick<ApprovalStep, 'escalate'> {
+  const afterMs = compileDuration(escalate?.after);
+  if (escalate === undefined || afterMs === null) return {};
+  return { escalate: { afterMs, roles: escalate.roles ?? [], people: escalate.people ?? [] } };
 }
 
 function compileCheck(check: CheckInFile): Check {

@@ -307,6 +307,16 @@ steps:
     ['a risk class that is none', '- { id: a, run: x, risk: §hihg }', 'BadValue'],
     ['no check', '- { id: a, validate: §[] }', 'BadValue'],
     ['a check that is none', '- { id: a, validate: [§{ exits: 1 }] }', 'UnknownCheck'],
+    [
+      'an escalation to nobody',
+      '- { id: a, approve: x, escalate: §{ after: 1h } }',
+      'ImpossibleApproval',
+    ],
+    [
+      'an escalation after the end',
+      '- { id: a, approve: x, expires: 1h, escalate: { after: §1h, roles: [admin] } }',
+      'ImpossibleApproval',
+    ],
     ['an approval by nobody', '- { id: a, approve: x, by: §{ roles: [] } }', 'ImpossibleApproval'],
     [
       'a variable set twice',

@@ -94,6 +94,7 @@ export interface ApprovalInFile extends BaseInFile {
         readonly people?: readonly string[] | undefined;
         readonly count?: number | undefined;
         readonly excludeRequester?: boolean | undefined;
+        readonly inOrder?: boolean | undefined;
       }
     | undefined;
   readonly form?:
@@ -109,6 +110,13 @@ export interface ApprovalInFile extends BaseInFile {
     | undefined;
   readonly onReject?: { readonly restart: string; readonly max?: number | undefined } | undefined;
   readonly expires?: string | undefined;
+  readonly escalate?:
+    | {
+        readonly after: string;
+        readonly roles?: readonly string[] | undefined;
+        readonly people?: readonly string[] | undefined;
+      }
+    | undefined;
 }
 
 export type StepInFile =

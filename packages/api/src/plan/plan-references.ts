@@ -7,6 +7,7 @@ import { DEFAULT_SCOPE } from './compile-plan.ts';
 import { readCondition } from './condition-syntax.ts';
 import { globFault, globMatchesPath, isGlobWithin } from './globs.ts';
 import { didYouMean } from './nearest-name.ts';
+import { durationToMs } from './plan-fields.ts';
 import { MAX_STEPS, RESERVED_IDS } from './plan-schema.ts';
 import { CONTEXT_FIELDS, placeholderTarget, placeholdersOf } from './placeholders.ts';
 import { listed, quoted } from './problem.ts';
@@ -373,6 +374,7 @@ function checkApproval(step: RawStep, context: Context): void {
   const restart = textAt(step.raw, 'onReject', 'restart');
   if (restart !== undefined) stepBefore(restart, step, [...head, 'onReject', 'restart'], context);
 
+  checkEscalation(step, context);
   const by = recordAt(step.raw, 'by');
   const people = new Set(textsAt(by, 'people').map(({ text }) => text));
   const givesRoles = by?.['roles'] !== undefined;
@@ -391,6 +393,22 @@ function checkApproval(step: RawStep, context: Context): void {
       detail,
       'Lower `count`, or name more people.',
     );
+  }
+}
+
+function checkEscalation(step: RawStep, { add }: Context): void {
+  const escalate = recordAt(step.raw, 'escalate');
+  if (escalate === undefined) return;
+  const path = ['steps', step.index, 'escalate'];
+  if (textsAt(escalate, 'roles').length === 0 && textsAt(escalate, 'people').length === 0) {
+    const detail = 'Nobody is named to escalate to.';
+    add('ImpossibleApproval', path, detail, 'Name further people in `roles` or `people`.');
+  }
+  const afterMs = durationToMs(textAt(escalate, 'after') ?? '');
+  const expiresMs = durationToMs(textAt(step.raw, 'expires') ?? '');
+  if (afterMs !== undefined && expiresMs !== undefined && afterMs >= expiresMs) {
+    const detail = 'It expires before it escalates.';
+    add('ImpossibleApproval', [...path, 'after'], detail, 'Let `expires` be longer than `after`.');
   }
 }
 

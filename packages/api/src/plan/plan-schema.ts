@@ -188,6 +188,10 @@ const approval = z.strictObject({
         .boolean()
         .describe('Whoever asked for the run does not count.')
         .optional(),
+      inOrder: z
+        .boolean()
+        .describe('They approve in the order of `people`, or of `roles` where nobody is named.')
+        .optional(),
     })
     .optional(),
   form: z
@@ -200,6 +204,14 @@ const approval = z.strictObject({
     })
     .optional(),
   expires: field.duration.optional(),
+  escalate: z
+    .strictObject({
+      after: field.duration.describe('From when on; before it expires.'),
+      roles: list(field.slug).optional(),
+      people: list(field.label).optional(),
+    })
+    .describe('Further people who may decide once too few have.')
+    .optional(),
 });
 
 const step = z.union([script, program, agent, validation, approval]);

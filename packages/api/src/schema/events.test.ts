@@ -59,7 +59,7 @@ steps:
       - schema: { output: a, schema: s.json }
       - number: { file: n.json, at: /a, max: 3 }
       - noSecrets: true
-  - { id: f, approve: "Go?", form: { y: { type: number } }, onReject: { restart: a, max: 2 }, expires: 1d }
+  - { id: f, approve: "Go?", form: { y: { type: number } }, onReject: { restart: a, max: 2 }, expires: 1d, by: { roles: [admin], inOrder: true }, escalate: { after: 1h, people: [ann] } }
 `,
     { file: 'f' },
   );
@@ -131,6 +131,7 @@ const dataByType: RunEventData = {
     selfApproved: true,
     form: {},
   },
+  ApprovalEscalated: { approvalId: 'apr_1', expiresAtMs: 1_800_000_000_000 },
   ApprovalResolved: { approvalId: 'apr_1', status: 'withdrawn', detail: 'the run was canceled' },
   AttemptStarted: {
     ...attempt,

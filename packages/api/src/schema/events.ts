@@ -148,6 +148,7 @@ const approvalRequirement = z.object({
   count: z.int().positive(),
   excludeRequester: z.boolean(),
   assurance,
+  inOrder: z.boolean().optional(),
 });
 const decidingRules = listOf(z.object({ rule: text, text }));
 const policyVerdict = z.object({
@@ -295,7 +296,9 @@ const dataSchemas = {
     expiresAtMs: count.nullable(),
     gateId: text.nullable(),
     risk: z.enum(RISK_CLASSES),
+    escalation: z.object({ atMs: count, roles: texts, people: texts }).optional(),
   }),
+  ApprovalEscalated: z.object({ approvalId: text, expiresAtMs: count.nullable() }),
   ApprovalDecided: z.object({
     approvalId: text,
     decision: z.enum(['approve', 'reject']),
@@ -310,6 +313,7 @@ const dataSchemas = {
     approvalId: text,
     status: z.enum(['approved', 'rejected', 'expired', 'stale', 'withdrawn']),
     detail: text,
+    changed: texts.optional(),
   }),
 
   AttemptStarted: z.object({

@@ -155,6 +155,15 @@ export const approvalResponse: z.ZodType = z.object({
   detail: z.string().nullable(),
   requestedAt: time,
   expiresAtMs: z.int().nullable(),
+  escalation: z
+    .object({
+      atMs: z.int(),
+      roles: z.array(z.string()),
+      people: z.array(z.string()),
+      done: z.boolean(),
+    })
+    .nullable(),
+  changed: z.array(z.string()),
   decisions: z.array(
     z.object({
       approver: z.string(),

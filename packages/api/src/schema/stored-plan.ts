@@ -99,10 +99,12 @@ const approval = z.object({
     people: texts,
     count: positive,
     excludeRequester: z.boolean(),
+    inOrder: z.boolean().optional(),
   }),
   form: z.record(text, z.object({ type: scalarType, required: z.boolean() })),
   onReject: z.object({ restart: text, max: positive }).nullable(),
   expiresMs: positive.nullable(),
+  escalate: z.object({ afterMs: positive, roles: texts, people: texts }).optional(),
 });
 
 const plan = z.object({

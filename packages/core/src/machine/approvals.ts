@@ -13,15 +13,23 @@ const SYSTEM = { kind: 'engine', id: 'engine' } as const;
 /** Weakest first. */
 const ASSURANCES: readonly ApprovalRequirement['assurance'][] = ['session', 'reauth', 'passkey'];
 
+/** What is about to start, and when: what an approval must fit to be good for it. */
+export interface Start {
+  readonly step: StepId;
+  readonly subjectDigest: string;
+  readonly verdict: PolicyVerdict;
+  readonly nowMs: number;
+  /** Approvers who may not decide any more. */
+  readonly revoked: readonly string[];
+}
+
 /**
- * Approved requests that allow `step` to start as `subjectDigest` says, under the policy that asked: unused, and with
- * enough different people. Null when there are none.
+ * Approved requests that allow `start`, under the policy that asked: unused, in time, and with enough different people.
+ * Null when there are none.
  */
 export function usableApprovals(
   state: RunState,
-  step: StepId,
-  subjectDigest: string,
-  verdict: PolicyVerdict,
+  { step, subjectDigest, verdict, nowMs, revoked }: Start,
 ): readonly string[] | null {
   for (const approval of state.approvals.values()) {
     const fits =
@@ -29,18 +37,24 @@ export function usableApprovals(
       approval.kind === 'start' &&
       approval.status === 'approved' &&
       approval.usedBy === null &&
+      (approval.expiresAtMs === null || approval.expiresAtMs > nowMs) &&
       approval.subjectDigest === subjectDigest &&
       approval.policyDigest === verdict.policyDigest;
-    if (fits && approversOf(approval).size >= verdict.requires.count) return [approval.id];
+    if (fits && approversOf(approval, revoked).size >= verdict.requires.count) {
+      return [approval.id];
+    }
   }
   return null;
 }
 
-function approversOf(approval: ApprovalState): ReadonlySet<string> {
+export function approversOf(
+  approval: ApprovalState,
+  revoked: readonly string[],
+): ReadonlySet<string> {
   return new Set(
     approval.decisions
-      .filter((decision) => decision.decision === 'approve')
-      .map((decision) => decision.approver),
+      .filter(({ decision, approver }) => decision === 'approve' && !revoked.includes(approver))
+      .map(({ approver }) => approver),
   );
 }
 
@@ -50,11 +64,7 @@ export function resolveApproval(
   status: Exclude<ApprovalStatus, 'open'>,
   detail: string,
 ): void {
-  draft.emit({
-    type: 'ApprovalResolved',
-    actor: SYSTEM,
-    data: { approvalId, status, detail },
-  });
+  draft.emit({ type: 'ApprovalResolved', actor: SYSTEM, data: { approvalId, status, detail } });
 }
 
 /** Requests of `step` that nobody can use any more. */
@@ -80,7 +90,7 @@ export function decideApproval(
   const refusal = refuseDecision(draft, approval, command);
   if (refusal !== null) return refusal;
   const approver = draft.context.actor;
-  const { decision, reason, subjectDigest, roles, assurance, form } = command;
+  const { decision, reason, subjectDigest, roles, assurance, form, revoked = [] } = command;
   const selfApproved = approver.id === draft.state.requester.id;
   draft.emit({
     type: 'ApprovalDecided',
@@ -93,7 +103,10 @@ export function decideApproval(
       message: `${approver.id} rejected it: ${reason}`,
       hint: null,
     });
-  } else if (approversOf(approvalState(draft.state, approvalId)).size >= approval.requires.count) {
+    return null;
+  }
+  const approvers = approversOf(approvalState(draft.state, approvalId), revoked);
+  if (approvers.size >= approval.requires.count) {
     resolveApproval(draft, approvalId, 'approved', 'enough people have approved');
     grantWhatWasAsked(draft, approval, form);
   }
@@ -107,8 +120,7 @@ function refuseDecision(
 ): Refusal | null {
   const { state, context } = draft;
   const approvalId = approval.id;
-  const nowMs = state.paused?.atMs ?? context.nowMs;
-  const expired = approval.expiresAtMs !== null && approval.expiresAtMs <= nowMs;
+  const expired = isExpired(approval, state.paused?.atMs ?? context.nowMs);
   if (approval.status !== 'open' || state.cancelRequest !== null || expired) {
     const status = approval.status !== 'open' ? approval.status : expired ? 'expired' : 'withdrawn';
     return { type: 'ApprovalNotOpen', approvalId, status };
@@ -116,7 +128,7 @@ function refuseDecision(
   if (command.subjectDigest !== approval.subjectDigest) {
     return { type: 'SubjectMoved', approvalId, subjectDigest: approval.subjectDigest };
   }
-  const barred = reasonBarred(state, approval.requires, context.actor, command);
+  const barred = reasonBarred(draft, approval, command);
   if (barred !== null) {
     const approver = context.actor.id;
     return { type: 'NotAllowedToDecide', approvalId, approver, detail: barred };
@@ -131,13 +143,20 @@ function refuseDecision(
   return detail === null ? null : { type: 'FormInvalid', approvalId, detail };
 }
 
+/** Further people come first: while they have not been asked, the time is not up. */
+function isExpired({ expiresAtMs, escalation, escalated }: ApprovalState, nowMs: number): boolean {
+  if (escalation !== null && !escalated) return false;
+  return expiresAtMs !== null && expiresAtMs <= nowMs;
+}
+
 /** Why this person may not decide, in words, or null. */
 function reasonBarred(
-  state: RunState,
-  requires: ApprovalRequirement,
-  actor: { readonly kind: string; readonly id: string },
-  { roles, assurance }: Extract<RunCommand, { type: 'DecideApproval' }>,
+  { state, context: { actor, nowMs } }: Draft,
+  approval: ApprovalState,
+  command: Extract<RunCommand, { type: 'DecideApproval' }>,
 ): string | null {
+  const { roles, assurance } = command;
+  const { requires, escalation, escalated } = approval;
   if (actor.kind !== 'person') return 'only a person decides';
   if (ASSURANCES.indexOf(assurance) < ASSURANCES.indexOf(requires.assurance)) {
     return `this needs an approver authenticated by ${requires.assurance}`;
@@ -145,11 +164,36 @@ function reasonBarred(
   if (requires.excludeRequester && actor.id === state.requester.id) {
     return 'who asked for the run may not decide this';
   }
+  const isOneOf = (who: Pick<ApprovalRequirement, 'people' | 'roles'>): boolean =>
+    who.people.includes(actor.id) || roles.some((role) => who.roles.includes(role));
+  const asWell = escalation !== null && (escalated || escalation.atMs <= nowMs) ? escalation : null;
+  if (asWell !== null && isOneOf(asWell)) return null;
   const open = requires.people.length === 0 && requires.roles.length === 0;
-  const named = requires.people.includes(actor.id);
-  if (open || named || roles.some((role) => requires.roles.includes(role))) return null;
-  const wanted = [...requires.people, ...requires.roles.map((role) => `role ${role}`)];
-  return `this needs ${wanted.join(' or ')}`;
+  if (!open && !isOneOf(requires)) {
+    const who = asWell === null ? [requires] : [requires, asWell];
+    const people = who.flatMap((each) => each.people);
+    const wanted = who.flatMap((each) => each.roles.map((role) => `role ${role}`));
+    return `this needs ${[...new Set([...people, ...wanted])].join(' or ')}`;
+  }
+  const turn = command.decision === 'approve' ? nextInOrder(approval, command.revoked ?? []) : null;
+  return turn === null || isOneOf(turn) ? null : `${wordsFor(turn)} comes first`;
+}
+
+/** Whose turn it is, where approvals come in an order; null when anybody's. */
+function nextInOrder(
+  approval: ApprovalState,
+  revoked: readonly string[],
+): Pick<ApprovalRequirement, 'people' | 'roles'> | null {
+  const { inOrder = false, people, roles } = approval.requires;
+  if (!inOrder) return null;
+  const next = approversOf(approval, revoked).size;
+  const name = (people.length > 0 ? people : roles)[next];
+  if (name === undefined) return null;
+  return people.length > 0 ? { people: [name], roles: [] } : { people: [], roles: [name] };
+}
+
+function wordsFor({ people, roles }: Pick<ApprovalRequirement, 'people' | 'roles'>): string {
+  return [...people, ...roles.map((role) => `somebody with the role ${role}`)].join(' or ');
 }
 
 function formProblem(state: RunState, approval: ApprovalState, form: JsonObject): string | null {
@@ -227,12 +271,26 @@ function sendBack(draft: Draft, gate: ApprovalStep, restart: StepId, reason: str
   }
 }
 
+/** Asks further people once it is time, and gives them the time that they were meant to have, however late it is. */
+function escalateIfDue(
+  draft: Draft,
+  { id, escalation, escalated, expiresAtMs }: ApprovalState,
+): boolean {
+  const { nowMs } = draft.context;
+  if (escalation === null || escalated || escalation.atMs > nowMs) return false;
+  const lateMs = nowMs - escalation.atMs;
+  const data = { approvalId: id, expiresAtMs: expiresAtMs === null ? null : expiresAtMs + lateMs };
+  draft.emit({ type: 'ApprovalEscalated', actor: SYSTEM, data });
+  return true;
+}
+
 /** Requests whose time is up: never an approval by silence. */
 export function expireApprovals(draft: Draft): void {
   if (draft.state.cancelRequest !== null || draft.state.paused !== null) return;
+  const { nowMs } = draft.context;
   for (const approval of draft.state.approvals.values()) {
-    const { status, expiresAtMs } = approval;
-    if (status !== 'open' || expiresAtMs === null || expiresAtMs > draft.context.nowMs) continue;
+    if (approval.status !== 'open') continue;
+    if (escalateIfDue(draft, approval) || !isExpired(approval, nowMs)) continue;
     resolveApproval(draft, approval.id, 'expired', 'nobody decided in time');
     refuseWhatWasAsked(draft, approval, {
       code: 'expired',

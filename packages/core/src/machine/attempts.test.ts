@@ -331,6 +331,9 @@ describe('ends of attempts', () => {
     never
       .and()
       .when(C.evaluate('a', toStart(ASK, 'digest-2', { approvalId: 'apr_2' })))
-      .thenEvents(E.asked('a', { approvalId: 'apr_2', subjectDigest: 'digest-2' }));
+      .thenEvents(
+        E.stale('apr_1', ['what']),
+        E.asked('a', { approvalId: 'apr_2', subjectDigest: 'digest-2' }),
+      );
   });
 });

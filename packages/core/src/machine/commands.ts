@@ -9,6 +9,7 @@ import type {
   AttemptEnd,
   CheckResult,
   Checkpoint,
+  Escalation,
   Failure,
   OutputSummary,
   PolicyVerdict,
@@ -34,6 +35,7 @@ export interface Subject {
 export interface RequestSlot {
   readonly approvalId: string;
   readonly expiresAtMs: number | null;
+  readonly escalation?: Escalation;
 }
 
 export type Evaluation =
@@ -44,7 +46,13 @@ export type Evaluation =
       readonly reason: 'configuration' | 'adapter_unavailable';
       readonly failure: Failure;
     }
-  | ({ readonly outcome: 'start'; readonly verdict: PolicyVerdict } & Subject & RequestSlot)
+  | ({
+      readonly outcome: 'start';
+      readonly verdict: PolicyVerdict;
+      /** Approvers who may not decide any more. */
+      readonly revoked?: readonly string[];
+    } & Subject &
+      RequestSlot)
   /** An approval step: people are asked whatever the policy says; the policy may only ask for more. */
   | ({
       readonly outcome: 'gate';
@@ -86,6 +94,10 @@ export type RunCommand =
       /** Commit of the workspace that the subject was built on. */
       readonly checkpoint: string;
       readonly subjectDigest: string;
+      /** What has `subjectDigest`, to name what changed. */
+      readonly subject?: JsonObject;
+      /** Approvers who may not decide any more: what they decided does not count. */
+      readonly revoked?: readonly string[];
       readonly verdict: PolicyVerdict;
       readonly epoch: number;
       readonly sandbox: 'bubblewrap' | 'none';
@@ -109,6 +121,8 @@ export type RunCommand =
       readonly roles: readonly string[];
       readonly assurance: 'session' | 'reauth' | 'passkey';
       readonly form: JsonObject;
+      /** Earlier approvers of this request who may not decide any more. */
+      readonly revoked?: readonly string[];
     }
   | { readonly type: 'Tick' }
   | { readonly type: 'CancelRun'; readonly reason: string }

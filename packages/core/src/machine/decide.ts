@@ -29,9 +29,16 @@ import type {
 import { newDraft } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { createdState } from './evolve.ts';
-import type { AttemptEnd, RunEvent } from './events.ts';
+import type { AttemptEnd, RunEvent, RunEventData } from './events.ts';
 import { settle } from './settle.ts';
-import { lastWorked, liveAttempt, planStep, stepState } from './state.ts';
+import {
+  changedFields,
+  dropOutdated,
+  refreshValidations,
+  rejectionOf,
+  staleApproval,
+} from './staleness.ts';
+import { approvalState, lastWorked, liveAttempt, planStep, stepState } from './state.ts';
 import type { AttemptState, RunState, StepState } from './state.ts';
 import { isEligible, runStatus, stopsOnFailure } from './status.ts';
 
@@ -192,8 +199,11 @@ function evaluateStart(
     draft.emit({ type: 'StepDenied', data: { step, subjectDigest, verdict } });
     return;
   }
+  dropOutdated(draft, step, { ...evaluation, policy: verdict.policyDigest });
   const needed = verdict.verdict === 'requires_approval';
-  const approvals = needed ? usableApprovals(draft.state, step, subjectDigest, verdict) : [];
+  const { nowMs } = draft.context;
+  const start = { step, subjectDigest, verdict, nowMs, revoked: evaluation.revoked ?? [] };
+  const approvals = needed ? usableApprovals(draft.state, start) : [];
   if (approvals !== null) {
     draft.emit({ type: 'StepReadied', data: { step, subjectDigest, verdict, approvals } });
     return;
@@ -201,10 +211,15 @@ function evaluateStart(
   const { approvalId, expiresAtMs, subject } = evaluation;
   const { why, requires, policyDigest, risk } = verdict;
   const asked = { subjectDigest, subject, why, requires, policyDigest, risk, expiresAtMs };
-  draft.emit({
-    type: 'ApprovalRequested',
-    data: { approvalId, step, kind: 'start', gateId: null, ...asked },
-  });
+  askPeople(draft, { approvalId, step, kind: 'start', gateId: null, ...asked });
+}
+
+/** Asks about a step, unless exactly that was rejected before, or a validation it rests on must look again first. */
+function askPeople(draft: Draft, asked: RunEventData['ApprovalRequested']): void {
+  const { step, subjectDigest } = asked;
+  const rejected = rejectionOf(draft.state, step, subjectDigest);
+  if (rejected !== null) draft.emit({ type: 'StepFailed', data: { step, failure: rejected } });
+  else if (!refreshValidations(draft, step)) draft.emit({ type: 'ApprovalRequested', data: asked });
 }
 
 function requestGate(
@@ -218,10 +233,11 @@ function requestGate(
     return;
   }
   const { why, policyDigest, risk } = verdict;
+  const { escalation } = evaluation;
   const asked = { subjectDigest, subject, why, requires, policyDigest, risk, expiresAtMs };
-  draft.emit({
-    type: 'ApprovalRequested',
-    data: { approvalId, step, kind: 'gate', gateId: null, ...asked },
+  askPeople(draft, {
+    ...{ approvalId, step, kind: 'gate', gateId: null, ...asked },
+    ...(escalation === undefined ? {} : { escalation }),
   });
 }
 
@@ -235,10 +251,11 @@ function startStep(draft: Draft, command: Of<'StartStep'>): Refusal | null {
     return { type: 'StepNotReady', step: id, status: step.status };
   }
   if (!hasSlot(draft.state, step)) return { type: 'SlotTaken', step: id };
-  const back = reasonToAskAgain(draft.state, step, command);
+  const back = reasonToAskAgain(draft, step, command);
   if (back !== null) {
     for (const approvalId of step.granted) {
-      resolveApproval(draft, approvalId, 'stale', back.detail);
+      if (back.changed.length > 0) staleApproval(draft, approvalId, back.changed);
+      else resolveApproval(draft, approvalId, 'stale', back.detail);
     }
     draft.emit({
       type: 'StepRequeued',
@@ -270,27 +287,46 @@ function startStep(draft: Draft, command: Of<'StartStep'>): Refusal | null {
 
 /** The world has moved between the evaluation and the start: which part of it, or null. */
 function reasonToAskAgain(
-  state: RunState,
+  { state, context: { nowMs } }: Draft,
   step: StepState,
-  { subjectDigest, verdict, checkpoint }: Of<'StartStep'>,
-): { cause: 'subject_changed' | 'verdict_changed' | 'approval_stale'; detail: string } | null {
+  { subjectDigest, subject, verdict, checkpoint, revoked = [] }: Of<'StartStep'>,
+): {
+  cause: 'subject_changed' | 'verdict_changed' | 'approval_stale';
+  detail: string;
+  changed: readonly string[];
+} | null {
+  const granted = step.granted.map((id) => approvalState(state, id));
   if (subjectDigest !== step.subjectDigest || checkpoint !== state.checkpoint?.commit) {
+    const asked = granted[0]?.subject;
+    const known = asked !== undefined && subject !== undefined;
     return {
       cause: 'subject_changed',
       detail: 'what would run has changed since it was evaluated',
+      changed: known ? changedFields(asked, subject) : [],
     };
   }
+  const none = { changed: [] };
   if (verdict.verdict === 'deny') {
-    return { cause: 'verdict_changed', detail: 'the policy now denies this step' };
+    return { cause: 'verdict_changed', detail: 'the policy now denies this step', ...none };
   }
   if (verdict.verdict === 'allow') return null;
-  const usable = usableApprovals(state, step.id, subjectDigest, verdict);
+  const start = { step: step.id, subjectDigest, verdict, nowMs, revoked };
+  const usable = usableApprovals(state, start);
   if (
     usable === null ||
     !step.granted.every((id) => usable.includes(id)) ||
     step.granted.length === 0
   ) {
-    return { cause: 'approval_stale', detail: 'the policy asks for an approval that is not there' };
+    const lost = granted
+      .flatMap(({ decisions }) => decisions.map(({ approver }) => approver))
+      .filter((approver) => revoked.includes(approver));
+    const detail =
+      lost.length > 0
+        ? `${[...new Set(lost)].join(', ')} may not decide any more`
+        : granted.some(({ expiresAtMs }) => expiresAtMs !== null && expiresAtMs <= nowMs)
+          ? 'it was approved, and not used before its time was up'
+          : 'the policy asks for an approval that is not there';
+    return { cause: 'approval_stale', detail, ...none };
   }
   return null;
 }

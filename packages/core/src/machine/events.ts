@@ -35,6 +35,16 @@ export interface ApprovalRequirement {
   readonly count: number;
   readonly excludeRequester: boolean;
   readonly assurance: 'session' | 'reauth' | 'passkey';
+  /** The n-th approval is of the n-th of `people`, or with the n-th of `roles` where nobody is named. */
+  readonly inOrder?: boolean | undefined;
+}
+
+/** Who may decide as well, from a moment on at which too few have. */
+export interface Escalation {
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly roles: readonly string[];
+  readonly people: readonly string[];
 }
 
 export type ApprovalKind = 'start' | 'gate' | 'tool';
@@ -231,7 +241,10 @@ export interface RunEventData {
     /** For kind `tool`. */
     readonly gateId: string | null;
     readonly risk: RiskClass;
+    readonly escalation?: Escalation | undefined;
   };
+  /** Too few have decided in time: further people may. They have the time that the plan gives them. */
+  ApprovalEscalated: { readonly approvalId: string; readonly expiresAtMs: number | null };
   ApprovalDecided: {
     readonly approvalId: string;
     readonly decision: 'approve' | 'reject';
@@ -247,6 +260,8 @@ export interface RunEventData {
     readonly approvalId: string;
     readonly status: Exclude<ApprovalStatus, 'open'>;
     readonly detail: string;
+    /** Of one that became stale: fields of its subject that are not as they were. */
+    readonly changed?: readonly string[] | undefined;
   };
 
   AttemptStarted: Attempted & {

@@ -178,10 +178,17 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       });
       return;
     }
+    case 'ApprovalEscalated':
+      changeApproval(state, event.data.approvalId, {
+        escalated: true,
+        expiresAtMs: event.data.expiresAtMs,
+      });
+      return;
     case 'ApprovalResolved':
       changeApproval(state, event.data.approvalId, {
         status: event.data.status,
         detail: event.data.detail,
+        changed: event.data.changed ?? [],
       });
       return;
     case 'AttemptStarted':
@@ -255,10 +262,12 @@ function changeApproval(state: RunState, id: string, changes: Partial<ApprovalSt
 
 /** The time that a run was paused counts for no deadline. */
 function moveDeadlines(state: RunState, heldMs: number): void {
-  for (const { id, status, expiresAtMs } of state.approvals.values()) {
-    if (status === 'open' && expiresAtMs !== null) {
-      changeApproval(state, id, { expiresAtMs: expiresAtMs + heldMs });
-    }
+  for (const { id, status, expiresAtMs, escalation } of state.approvals.values()) {
+    if (status !== 'open') continue;
+    changeApproval(state, id, {
+      expiresAtMs: expiresAtMs === null ? null : expiresAtMs + heldMs,
+      escalation: escalation === null ? null : { ...escalation, atMs: escalation.atMs + heldMs },
+    });
   }
 }
 
@@ -313,7 +322,7 @@ function requestApproval(
   at: string,
   data: RunEventData['ApprovalRequested'],
 ): void {
-  const { approvalId, step, ...asked } = data;
+  const { approvalId, step, escalation = null, ...asked } = data;
   assertInvariant(!state.approvals.has(approvalId), `approval ${approvalId} was asked for twice`);
   state.approvals.set(approvalId, {
     ...asked,
@@ -321,9 +330,13 @@ function requestApproval(
     step,
     status: 'open',
     requestedAt: at,
+    escalation,
+    escalated: false,
+    askedAt: state.checkpoint?.commit ?? null,
     decisions: [],
     usedBy: null,
     detail: null,
+    changed: [],
   });
   if (data.gateId === null) {
     changeStep(state, step, 'ApprovalRequested', {

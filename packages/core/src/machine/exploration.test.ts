@@ -96,6 +96,16 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: 'a gate that rests on a validation, beside a writer',
+    plan: testPlan([
+      testCommand('write'),
+      testValidation('check'),
+      testApproval('review', { needs: ['check'] }),
+      testReader('next', { needs: ['check'] }),
+    ]),
+    around: { ...PLAIN, ends: ['succeeded', FAILED, NEVER_STARTED], escalates: true },
+  },
+  {
     name: 'a diamond of two writers and a reader',
     plan: testPlan([
       testCommand('a'),

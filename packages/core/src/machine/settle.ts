@@ -3,6 +3,7 @@ import { lastWorked, planStep } from './state.ts';
 import type { RunState, StepState } from './state.ts';
 import type { Draft } from './draft.ts';
 import { resolveApproval } from './approvals.ts';
+import { dropPassedBy } from './staleness.ts';
 import { blockedReasons, hasMotion, isEligible, stepsSucceeded } from './status.ts';
 
 const ENGINE = { kind: 'engine', id: 'engine' } as const;
@@ -15,6 +16,7 @@ export function settle(draft: Draft): void {
     return;
   }
   if (state.startedAt === null) return;
+  dropPassedBy(draft);
   requeueStale(draft);
   while (skipAfterSkipped(draft));
   if (state.paused !== null) return;

@@ -16,6 +16,7 @@ import type {
   CheckResult,
   Checkpoint,
   DecidingRule,
+  Escalation,
   Failure,
   OutputSummary,
   PolicyVerdict,
@@ -159,11 +160,18 @@ export interface ApprovalState {
   readonly risk: RiskClass;
   readonly requestedAt: string;
   readonly expiresAtMs: number | null;
+  /** Who may decide as well from when on, and whether that has come. */
+  readonly escalation: Escalation | null;
+  readonly escalated: boolean;
+  /** Commit of the workspace that was there when it was asked. */
+  readonly askedAt: string | null;
   readonly gateId: string | null;
   readonly decisions: readonly Decision[];
   /** The attempt that used it up. */
   readonly usedBy: number | null;
   readonly detail: string | null;
+  /** Fields of its subject that made it stale. */
+  readonly changed: readonly string[];
 }
 
 export interface Decision {

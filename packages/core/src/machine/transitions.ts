@@ -58,6 +58,7 @@ export const STEP_TRANSITIONS: readonly StepTransition[] = [
   { from: 'pending', event: 'StepDenied', to: 'blocked' },
   { from: 'pending', event: 'StepBlocked', to: 'blocked' },
   { from: 'pending', event: 'StepSkipped', to: 'skipped' },
+  { from: 'pending', event: 'StepFailed', to: 'failed' },
   { from: 'pending', event: 'StepInvalidated', to: 'stale' },
   { from: 'blocked', event: 'StepReadied', to: 'ready' },
   { from: 'blocked', event: 'GatePassed', to: 'succeeded' },

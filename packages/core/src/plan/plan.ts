@@ -157,6 +157,14 @@ export interface ApprovalStep extends StepBase {
   readonly form: Readonly<Record<string, FormField>>;
   readonly onReject: { readonly restart: StepId; readonly max: number } | null;
   readonly expiresMs: number | null;
+  /** Who is asked as well once `afterMs` have passed. */
+  readonly escalate?:
+    | {
+        readonly afterMs: number;
+        readonly roles: readonly string[];
+        readonly people: readonly string[];
+      }
+    | undefined;
 }
 
 export interface ApproverRule {
@@ -164,6 +172,8 @@ export interface ApproverRule {
   readonly people: readonly string[];
   readonly count: number;
   readonly excludeRequester: boolean;
+  /** Approvals come in the order of `people`, or of `roles` where nobody is named. */
+  readonly inOrder?: boolean | undefined;
 }
 
 export interface FormField {

@@ -94,9 +94,10 @@ export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
   }
   if (stands) return effects;
   for (const approval of state.approvals.values()) {
-    if (approval.status === 'open' && approval.expiresAtMs !== null) {
-      effects.push({ type: 'WakeAt', atMs: approval.expiresAtMs });
-    }
+    if (approval.status !== 'open') continue;
+    const { escalation, escalated, expiresAtMs } = approval;
+    const atMs = escalation !== null && !escalated ? escalation.atMs : expiresAtMs;
+    if (atMs !== null) effects.push({ type: 'WakeAt', atMs });
   }
   return effects;
 }

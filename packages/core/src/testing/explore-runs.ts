@@ -4,7 +4,7 @@ import { decide } from '../machine/decide.ts';
 import type { Decided } from '../machine/decide.ts';
 import { applyEvent } from '../machine/evolve.ts';
 import type { RunEvent } from '../machine/events.ts';
-import { forkState, liveAttempt } from '../machine/state.ts';
+import { forkState, liveAttempt, planStep } from '../machine/state.ts';
 import type { ApprovalState, RunState, StepState } from '../machine/state.ts';
 import type { Plan } from '../plan/plan.ts';
 import { effectsOf } from '../schedule/effects.ts';
@@ -230,12 +230,14 @@ function stepKey(state: RunState, step: StepState): unknown {
     step.granted.map((id) => useful.findIndex((approval) => approval.id === id)),
     [step.next, worked?.status === 'interrupted', worked === undefined],
     step.notBeforeMs,
+    sightOf(state, step),
     [step.tries, step.automaticResumes, step.rejections, step.feedback.length],
     [step.invalidated, step.failure?.code],
     attempt && [
       attempt.reportedSeq,
       attempt.gates.map(({ status, decision }) => [status, decision]),
     ],
+    rejectedOf(state, step),
     useful.map((approval) => [
       approval.kind,
       approval.status,
@@ -243,11 +245,28 @@ function stepKey(state: RunState, step: StepState): unknown {
       approval.policyDigest,
       approval.requires.count,
       approval.expiresAtMs,
+      approval.escalated || approval.escalation?.atMs,
+      approval.askedAt === state.checkpoint?.commit,
       approval.gateId,
       approval.usedBy === null,
       approval.decisions.map((decision) => decision.approver).sort(),
     ]),
   ];
+}
+
+/** Whether what a validation saw, or looks at, is still there; nobody asks it of other steps. */
+function sightOf(state: RunState, step: StepState): readonly boolean[] | null {
+  if (planStep(state.created.plan, step.id).kind !== 'validation') return null;
+  const seen = [step.checkpoint, liveAttempt(step)?.inputCheckpoint];
+  return seen.map((checkpoint) => checkpoint?.commit === state.checkpoint?.commit);
+}
+
+/** Digests that nobody is asked about again. */
+function rejectedOf(state: RunState, step: StepState): readonly string[] {
+  const rejected = [...state.approvals.values()].filter(
+    ({ step: id, kind, status }) => id === step.id && kind !== 'tool' && status === 'rejected',
+  );
+  return [...new Set(rejected.map(({ subjectDigest }) => subjectDigest))].sort();
 }
 
 /** Open, still to be used, or given back if its attempt turns out never to have begun. */

@@ -292,6 +292,14 @@ export const EVENTS = {
     status: RunEventData['ApprovalResolved']['status'],
     detail: string,
   ): RunEvent => testEvent('ApprovalResolved', { approvalId, status, detail }),
+  /** It has changed since it was asked. */
+  stale: (approvalId: string, changed: readonly string[]): RunEvent =>
+    testEvent('ApprovalResolved', {
+      ...{ approvalId, status: 'stale', changed },
+      detail: `it has changed since it was asked: ${changed.join(', ')}`,
+    }),
+  escalated: (approvalId: string, expiresAtMs: number | null): RunEvent =>
+    testEvent('ApprovalEscalated', { approvalId, expiresAtMs }),
   attemptStarted: (step: StepId, attempt: number, rest: DataOf<'AttemptStarted'> = {}): RunEvent =>
     testEvent('AttemptStarted', {
       ...{ step, attempt, epoch: TEST_EPOCH, subjectDigest: 'digest-1', verdict: ALLOW },

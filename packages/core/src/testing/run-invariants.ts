@@ -60,7 +60,7 @@ function stepViolations(state: RunState, step: StepState): readonly string[] {
   if ((step.skipped !== null) !== (step.status === 'skipped')) say('skipped and status disagree');
   if (DONE.has(step.status) && step.failure !== null) say('done with a failure');
   const needs = planStep(state.created.plan, step.id).needs;
-  const met = needs.every((id) => DONE.has(state.steps.get(id)?.status ?? ''));
+  const met = needs.every((id) => DONE.has(state.steps.get(id)?.status ?? '') || looked(state, id));
   const needless: readonly string[] = ['pending', 'stale', 'canceled'];
   const standsAlone = needless.includes(step.status) || step.invalidated;
   if (!met && !standsAlone) say('what it needs is not there');
@@ -69,6 +69,13 @@ function stepViolations(state: RunState, step: StepState): readonly string[] {
     .flatMap((attempt) => attempt.approvals);
   if (new Set(used).size !== used.length) say('an approval was used twice');
   return wrong;
+}
+
+/** A validation that has passed once; it may look again while what built on it stays. */
+function looked(state: RunState, id: string): boolean {
+  const attempts = state.steps.get(id)?.attempts ?? [];
+  const isValidation = planStep(state.created.plan, id).kind === 'validation';
+  return isValidation && attempts.some(({ status }) => status === 'succeeded');
 }
 
 function approvalViolations(state: RunState, approval: ApprovalState): readonly string[] {
@@ -94,7 +101,16 @@ function approvalViolations(state: RunState, approval: ApprovalState): readonly 
   } else if ((approval.status === 'open') !== (waits === approval.id)) {
     say('open and waiting disagree');
   }
+  const moved = approval.askedAt !== state.checkpoint?.commit && state.ended === null;
+  if (approval.kind !== 'tool' && approval.status === 'open' && moved && !stands(state)) {
+    say('open about a workspace that is not there any more');
+  }
   return wrong;
+}
+
+/** Nothing is tidied up in a run that is paused or being canceled. */
+function stands(state: RunState): boolean {
+  return state.paused !== null || state.cancelRequest !== null;
 }
 
 function runViolations(state: RunState, nowMs: number, running: number): readonly string[] {
@@ -174,6 +190,7 @@ export function eventViolations(before: RunState, event: RunEvent): readonly str
     if (approval?.kind !== 'gate' || approval.status !== 'approved') say('nobody approved');
     else if (approversOf(approval).length < approval.requires.count) say('too few approved');
   }
+  if (event.type === 'ApprovalRequested') requestViolations(before, event.data, say);
   if (event.type === 'ToolDecided' && event.data.approvalId !== null) {
     const approval = before.approvals.get(event.data.approvalId);
     const wanted = event.data.decision === 'allow' ? 'approved' : approval?.status;
@@ -181,6 +198,26 @@ export function eventViolations(before: RunState, event: RunEvent): readonly str
   }
   if (event.type === 'ApprovalDecided' && event.actor.kind !== 'person') say('not by a person');
   return wrong;
+}
+
+function requestViolations(
+  before: RunState,
+  data: Extract<RunEvent, { type: 'ApprovalRequested' }>['data'],
+  say: (what: string) => void,
+): void {
+  if (data.kind === 'tool') return;
+  const { plan } = before.created;
+  for (const { step, kind, status, subjectDigest } of before.approvals.values()) {
+    const same = step === data.step && kind === data.kind && subjectDigest === data.subjectDigest;
+    if (same && status === 'rejected') say('what was rejected is asked again');
+  }
+  for (const id of planStep(plan, data.step).needs) {
+    const needed = before.steps.get(id);
+    if (planStep(plan, id).kind !== 'validation' || needed?.status !== 'succeeded') continue;
+    if (needed.checkpoint?.commit !== before.checkpoint?.commit) {
+      say('it rests on a validation of another workspace');
+    }
+  }
 }
 
 function startViolations(

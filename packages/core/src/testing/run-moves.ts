@@ -3,10 +3,11 @@
  * people who may decide, may not, and do so twice. Two moments are enough: `EARLY_MS`, before every deadline and
  * back-off, and `LATE_MS`, after them.
  */
-import type { AttemptReportEnd, Evaluation, RunCommand } from '../machine/commands.ts';
-import type { Actor, PolicyVerdict } from '../machine/events.ts';
+import type { AttemptReportEnd, Evaluation, RequestSlot, RunCommand } from '../machine/commands.ts';
+import type { Actor, Checkpoint, PolicyVerdict } from '../machine/events.ts';
 import { lastAttempt, liveAttempt, planStep } from '../machine/state.ts';
 import type { ApprovalState, RunState, StepState } from '../machine/state.ts';
+import { isWriter } from '../plan/plan.ts';
 import type { Effect } from '../schedule/effects.ts';
 import {
   ALLOW,
@@ -32,8 +33,11 @@ import {
 } from './run-fixtures.ts';
 
 export const EARLY_MS = 1000;
+const ESCALATES_MS = 1200;
 export const EXPIRES_MS = 1500;
 export const LATE_MS = 2000;
+
+type RequestedGate = Extract<Evaluation, { outcome: 'gate' }>;
 
 export interface Move {
   readonly command: RunCommand;
@@ -56,6 +60,8 @@ export interface Surroundings {
   readonly pauses: boolean;
   /** Whether people apply the result. */
   readonly applies: boolean;
+  /** Whether gates may ask further people. */
+  readonly escalates?: boolean;
 }
 
 export const ALL_ENDS: Surroundings['ends'] = [
@@ -116,17 +122,28 @@ function evaluations(
 ): readonly Evaluation[] {
   const planned = planStep(state.created.plan, step.id);
   const approvalId = nextApprovalId(state);
-  const slots = [null, EXPIRES_MS].map((expiresAtMs) => ({ approvalId, expiresAtMs }));
+  const slots: RequestSlot[] = [null, EXPIRES_MS].map((expiresAtMs) => ({
+    approvalId,
+    expiresAtMs,
+  }));
+  if (around.escalates === true) {
+    const escalation = { atMs: ESCALATES_MS, roles: ['admin'], people: [] };
+    slots.push({ approvalId, expiresAtMs: EXPIRES_MS, escalation });
+  }
   const wanted: Evaluation[] =
     planned.kind === 'approval'
-      ? around.gateCounts.flatMap((count) => slots.map((slot) => toGate({ count }, slot)))
+      ? around.gateCounts.flatMap((count) =>
+          slots.map((slot) => toGate({ count }, { ...slot, ...roundOf(step) })),
+        )
       : around.verdicts.flatMap((verdict) =>
           around.digests.map((digest) => toStart(verdict, digest, slots[0])),
         );
   if (step.status !== 'pending') return wanted.slice(0, 1);
   if (planned.kind === 'approval') {
     const denied = around.verdicts.find(({ verdict }) => verdict === 'deny');
-    if (denied !== undefined) wanted.push(toGate({}, { ...slots[0], verdict: denied }));
+    if (denied !== undefined) {
+      wanted.push(toGate({}, { ...slots[0], ...roundOf(step), verdict: denied }));
+    }
   }
   if (planned.when !== null) wanted.push({ outcome: 'condition-false' });
   if (around.blocks) {
@@ -135,6 +152,12 @@ function evaluations(
     wanted.push({ outcome: 'blocked', reason: 'adapter_unavailable', failure });
   }
   return wanted;
+}
+
+/** What a gate asks about is never the same once it has sent work back. */
+function roundOf(step: StepState | undefined): Pick<RequestedGate, 'subject' | 'subjectDigest'> {
+  const subjectDigest = `digest-${(step?.rejections ?? 0) + 1}`;
+  return { subject: { what: subjectDigest }, subjectDigest };
 }
 
 function starts(state: RunState, step: StepState, around: Surroundings): readonly RunCommand[] {
@@ -159,7 +182,7 @@ function reports(
   const { number } = last;
   const success: AttemptReportEnd = {
     outcome: 'succeeded',
-    ...testSuccess(testCommit(`${id}-${number}`)),
+    ...testSuccess(successOf(state, step, `${id}-${number}`)),
   };
   const commands: RunCommand[] = [
     COMMANDS.end(id, number, success, TEST_EPOCH + 1),
@@ -192,6 +215,14 @@ function reports(
   }
   if (gates.length > 0) commands.push(COMMANDS.decideGate(id, number, 'g9', ALLOW));
   return commands;
+}
+
+/** Writers leave a commit of their own; others say which one they looked at. */
+function successOf(state: RunState, step: StepState | undefined, name: string): Checkpoint {
+  if (step === undefined || isWriter(planStep(state.created.plan, step.id))) {
+    return testCommit(name);
+  }
+  return lastAttempt(step)?.inputCheckpoint ?? testCommit(name);
 }
 
 function decisions({ id, status, subjectDigest }: ApprovalState): readonly Move[] {
@@ -229,7 +260,10 @@ export function naturalMove(state: RunState, effect: Effect): Move {
     case 'EvaluateStep': {
       const slot = { approvalId: nextApprovalId(state), expiresAtMs: null };
       const isGate = planStep(state.created.plan, effect.step).kind === 'approval';
-      const evaluation = isGate ? toGate(ANYBODY, slot) : toStart(ALLOW, 'digest-1', slot);
+      const round = roundOf(state.steps.get(effect.step));
+      const evaluation = isGate
+        ? toGate(ANYBODY, { ...slot, ...round })
+        : toStart(ALLOW, 'digest-1', slot);
       return engine(COMMANDS.evaluate(effect.step, evaluation));
     }
     case 'StartStep': {
@@ -243,7 +277,7 @@ export function naturalMove(state: RunState, effect: Effect): Move {
       return engine(
         COMMANDS.end(effect.step, effect.attempt, {
           outcome: 'succeeded',
-          ...testSuccess(testCommit(effect.step)),
+          ...testSuccess(successOf(state, state.steps.get(effect.step), effect.step)),
         }),
       );
     case 'StopAttempt':

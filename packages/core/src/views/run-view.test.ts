@@ -213,7 +213,7 @@ describe('the view of a request', () => {
       ...{ id: 'apr_1', runId: 'run_1', stepId: 'a', kind: 'start' },
       ...{ subjectDigest: 'digest-1', subject: { what: 'digest-1' }, why: ASK.why, requires },
       ...{ risk: 'medium', status: 'expired', detail: 'nobody decided in time' },
-      ...{ requestedAt: TEST_AT, expiresAtMs: 99 },
+      ...{ requestedAt: TEST_AT, expiresAtMs: 99, escalation: null, changed: [] },
       decisions: [
         {
           ...{ approver: 'ann', decision: 'approve', reason: 'fine', at: TEST_AT },

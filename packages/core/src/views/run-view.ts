@@ -11,6 +11,7 @@ import type {
   CheckResult,
   Checkpoint,
   DecidingRule,
+  Escalation,
   Failure,
   OutputSummary,
   ResumeToken,
@@ -123,6 +124,10 @@ export interface ApprovalView {
   readonly requestedAt: string;
   /** Milliseconds since the epoch. */
   readonly expiresAtMs: number | null;
+  /** Who may decide as well, from when on, and whether they have been asked. */
+  readonly escalation: (Escalation & { readonly done: boolean }) | null;
+  /** Fields of the subject that made it stale. */
+  readonly changed: readonly string[];
   readonly decisions: readonly Decision[];
 }
 
@@ -163,9 +168,11 @@ function applyingToView({ asked }: Applying): NonNullable<RunView['applying']> {
 
 export function approvalToView(runId: string, approval: ApprovalState): ApprovalView {
   const { id, step, kind, subjectDigest, subject, why, requires, risk } = approval;
-  const { status, detail, requestedAt, expiresAtMs, decisions } = approval;
+  const { status, detail, requestedAt, expiresAtMs, decisions, changed } = approval;
+  const escalation =
+    approval.escalation === null ? null : { ...approval.escalation, done: approval.escalated };
   const asked = { id, runId, stepId: step, kind, subjectDigest, subject, why, requires, risk };
-  return { ...asked, status, detail, requestedAt, expiresAtMs, decisions };
+  return { ...asked, status, detail, requestedAt, expiresAtMs, escalation, changed, decisions };
 }
 
 function stepToView(state: RunState, step: StepState): StepView {

@@ -46,6 +46,7 @@ function play(name: string, turns: readonly Turn[]): readonly RunEvent[] {
 
 const good = (commit: string) =>
   ({ outcome: 'succeeded', ...testSuccess(testCommit(commit)) }) as const;
+const second = { subjectDigest: 'digest-2' };
 const from = (commit: string) => ({ checkpoint: `commit-${commit}` });
 
 export const GOLDEN_RUNS: Readonly<Record<string, () => readonly RunEvent[]>> = {
@@ -81,9 +82,9 @@ export const GOLDEN_RUNS: Readonly<Record<string, () => readonly RunEvent[]>> = 
       [C.evaluate('check')],
       [C.start('check', from('2'))],
       [C.end('check', 2, good('2'))],
-      [C.evaluate('review', toGate({ count: 2 }, { approvalId: 'apr_3' }))],
-      [C.approve('apr_3', { form: { version: '1' } }), ANN],
-      [C.approve('apr_3', { form: { version: '2' } }), BOB],
+      [C.evaluate('review', toGate({ count: 2 }, { approvalId: 'apr_3', ...second }))],
+      [C.approve('apr_3', { ...second, form: { version: '1' } }), ANN],
+      [C.approve('apr_3', { ...second, form: { version: '2' } }), BOB],
       [C.evaluate('publish', { outcome: 'condition-false' })],
     ]);
   },

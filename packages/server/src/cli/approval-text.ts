@@ -19,7 +19,7 @@ export function approvalToLines(
   run: RunView | null,
 ): readonly Line[] {
   const { id, runId, stepId, kind, subject, why, requires, risk, subjectDigest } = approval;
-  const { status, detail, decisions, expiresAtMs } = approval;
+  const { status, detail, decisions, expiresAtMs, escalation } = approval;
   return [
     [
       markOf(context, status === 'open' ? 'wait' : 'still'),
@@ -31,6 +31,7 @@ export function approvalToLines(
     ...(detail === null ? [] : [[quiet(`  ${detail}`)]]),
     ...why.map(({ rule, text }): Line => [`  because   ${text} `, quiet(`(${rule})`)]),
     [`  needs     ${requirementToText(requires)}`],
+    ...(escalation === null ? [] : [[`  asks too  ${escalationToText(escalation)}`]]),
     ...(expiresAtMs === null ? [] : [[`  until     ${new Date(expiresAtMs).toISOString()}`]]),
     ...subjectToLines(subject, run),
     ...decisions.map((one): Line => [
@@ -42,16 +43,27 @@ export function approvalToLines(
 }
 
 function requirementToText(requires: ApprovalView['requires']): string {
-  const { roles, people, count, excludeRequester, assurance } = requires;
+  const { roles, people, count, excludeRequester, assurance, inOrder = false } = requires;
   const who = [...people, ...roles.map((role) => `role ${role}`)].join(' or ');
   return [
     count === 1 ? '1 person' : `${count} people`,
     who === '' ? 'anybody who may log in' : who,
+    inOrder ? 'in this order' : '',
     excludeRequester ? 'not who asked for the run' : '',
     assurance === 'session' ? '' : `authenticated by ${assurance}`,
   ]
     .filter(Boolean)
     .join(', ');
+}
+
+function escalationToText({
+  people,
+  roles,
+  atMs,
+  done,
+}: NonNullable<ApprovalView['escalation']>): string {
+  const who = [...people, ...roles.map((role) => `role ${role}`)].join(' or ');
+  return `${who}, ${done ? 'since' : 'from'} ${new Date(atMs).toISOString()}`;
 }
 
 /** Known well enough from elsewhere on the page, or named by the digest. */

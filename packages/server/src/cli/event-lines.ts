@@ -200,6 +200,10 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         return asked(event, event.data);
       case 'ApprovalDecided':
         return [decided(event, event.data)];
+      case 'ApprovalEscalated': {
+        const step = stepByApproval.get(event.data.approvalId) ?? '';
+        return [transition(event, 'wait', step, 'asks further people', 'too few have decided')];
+      }
       case 'ApprovalResolved': {
         const { approvalId, status, detail } = event.data;
         if (status === 'approved' || status === 'rejected') return [];

@@ -38,11 +38,14 @@ async function evaluationOf(
   if (step.kind !== 'approval') {
     return { outcome: 'start', subject, subjectDigest, verdict, approvalId, expiresAtMs: null };
   }
-  const expiresAtMs = step.expiresMs === null ? null : deps.clock.now() + step.expiresMs;
+  const nowMs = deps.clock.now();
+  const expiresAtMs = step.expiresMs === null ? null : nowMs + step.expiresMs;
   const { assurance } = verdict.requires;
   const requires = { ...step.by, assurance };
   const asked = { subject, subjectDigest, verdict, requires, approvalId, expiresAtMs };
-  return { outcome: 'gate', ...asked };
+  if (step.escalate === undefined) return { outcome: 'gate', ...asked };
+  const { afterMs, roles, people } = step.escalate;
+  return { outcome: 'gate', ...asked, escalation: { atMs: nowMs + afterMs, roles, people } };
 }
 
 /** Builds the subject again from what is about to run, asks the policy again, and only then starts. */
@@ -58,7 +61,7 @@ export async function startStep(
     // It could be prepared when it was evaluated. A digest that fits nothing sends it back to be evaluated again.
     return requeueUnprepared(deps, run, stepId);
   }
-  const { subjectDigest, verdict, work } = prepared.value;
+  const { subject, subjectDigest, verdict, work } = prepared.value;
   const opened = work === null ? null : await openSession(deps, work);
   const attempt = (state.steps.get(stepId)?.attempts.length ?? 0) + 1;
   const key = launchKey(run.runId, stepId, attempt);
@@ -67,6 +70,7 @@ export async function startStep(
     type: 'StartStep',
     step: stepId,
     checkpoint: state.checkpoint?.commit ?? '',
+    subject,
     subjectDigest,
     verdict,
     epoch: deps.epoch,

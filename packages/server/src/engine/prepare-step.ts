@@ -94,7 +94,9 @@ async function prepareKind(
       const shown = Object.fromEntries(
         step.show.map((reference) => [reference, shownDigest(deps, state, reference)]),
       );
-      return ok({ what: { question: question.value, show: shown }, work: null });
+      // What was rejected is not asked again; work that was sent back for it is another thing to decide on.
+      const round = stepState(state, step.id).rejections;
+      return ok({ what: { question: question.value, show: shown, round }, work: null });
     }
   }
 }
