@@ -119,7 +119,8 @@ export type {
   StoredEvent,
   VersionConflict,
 } from './ports/event-store.ts';
-export type { Policy, PolicyFacts } from './ports/policy.ts';
+export { EFFECT_CLASSES } from './ports/policy.ts';
+export type { CommandFacts, EffectClass, Policy, PolicyFacts } from './ports/policy.ts';
 export type {
   ApplyOrder,
   ApplyPreview,

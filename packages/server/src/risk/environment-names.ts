@@ -1,0 +1,16 @@
+/** Variables by which a program can be made to do something else than its arguments say. */
+
+/** Families of names: loaders, shells, interpreters, build tools, version control, pagers and editors. */
+const STEERING =
+  /^(LD_|DYLD_|BASH|SHELLOPTS$|FUNCNEST$|GIT_|SSH_|GPG|GNUPG|NODE_(OPTIONS|PATH|EXTRA_CA|REPL|TLS|V8)|NPM_|YARN_|PNPM_|BUN_|DENO_|COREPACK|PYTHON(PATH|HOME|STARTUP|INSPECT|BREAKPOINT|USERBASE|EXECUTABLE|PYCACHE|WARNINGS|CASEOK|PLATLIBDIR)|PIP_|UV_|POETRY_|VIRTUAL_ENV|CONDA|TOX_|PYTEST_|COVERAGE_|PERL|RUBY|GEM_|BUNDLE_|RAILS_|JAVA|JDK|_JAVA|CLASSPATH|MAVEN|MVN|GRADLE|ANT_|SBT_|KOTLIN|SCALA|DOTNET_|NUGET|MSBUILD|CARGO|RUSTC|RUSTDOC|RUSTFLAGS|RUSTUP|GO($|FLAGS|PATH|ROOT|BIN|PROXY|ENV|TOOL|NO|PRIVATE|SUM|INSECURE|VCS|CACHE|WORK|EXPERIMENT)|CGO_(C|L|F)|MAKE|MFLAGS|CMAKE|NINJA|BAZEL|CC$|CXX$|CPP$|AR$|AS$|LD$|[A-Z]+FLAGS$|COMPILER_PATH|GCC_|CPATH$|LIBRARY_PATH$|PKG_CONFIG|LUA_|PHP|GUILE|R_|JULIA|ELIXIR|ERL|GHC|STACK_|CABAL|OCAML|OPAM|DOCKER_|KUBE|AWS_|GOOGLE_|CLOUDSDK|AZURE_|TF_|TERRAFORM|ANSIBLE|VAULT_|GH_|GITHUB_|GITLAB_|CURL_|WGETRC|HTTPS?_PROXY|ALL_PROXY|FTP_PROXY|NO_PROXY|RSYNC_|TAR_OPTIONS|TAPE$|GREP_|LESS|MORE$|MAN|PAGER|EDITOR|VISUAL|BROWSER|SUDO_|FZF|RIPGREP|JQ_|SED|AWK|POSIXLY_CORRECT|GCONV_PATH|LOCPATH|NLSPATH|HOSTALIASES|RES_OPTIONS|TERMINFO|TERMCAP|MALLOC_|GLIBC_|OPENSSL|SSL_|XDG_|DBUS_|DISPLAY|WAYLAND|PROMPT_COMMAND|PS[0-9]$|ENV$|IFS$|PATH$|CDPATH$|SHELL$|HOME$|TMPDIR$|TMP$|TEMP$|PWD$|OLDPWD$|GLOB|EXECIGNORE|OPT(ARG|IND|ERR)$|RANDOM$|HIST|FIGNORE|COMP|DIRSTACK|GROUPS|REPLY_|CCDASH|ESLINT_|PRETTIER_|TS_NODE|BABEL_|WEBPACK_|VITE_NODE|JEST_|CYPRESS_|PLAYWRIGHT_|ELECTRON_|npm_|https?_proxy|all_proxy|ftp_proxy|no_proxy)/;
+
+/** Why setting `name` for a program makes it unproven; null when it does not. */
+export function environmentProblem(name: string): string | null {
+  return STEERING.test(name) ? `it sets ${name}, by which programs do something else` : null;
+}
+
+/** The same for a variable of the shell, which may be one that programs are handed already. */
+export function shellVariableProblem(name: string): string | null {
+  if (!/^[A-Za-z_]\w*$/.test(name)) return 'it sets a variable whose name is computed';
+  return environmentProblem(name);
+}
