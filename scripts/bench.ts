@@ -187,6 +187,7 @@ class Driver {
       epoch: 1,
       sandbox: 'bubblewrap',
       session: null,
+      versions: null,
     });
   }
 

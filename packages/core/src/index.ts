@@ -68,6 +68,7 @@ export type {
   ApprovalRequirement,
   ApprovalStatus,
   ArtifactRef,
+  AgentVersions,
   AttemptEnd,
   CheckResult,
   Checkpoint,

@@ -1,5 +1,5 @@
 /** What only the real program can show: its environment, its settings, its end, its own count of tokens. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentFactBody } from '@ccdash/core';
 import { TRIAL_SESSION } from '@ccdash/core/testing';
@@ -26,6 +26,28 @@ async function openBench(): Promise<OpenBench> {
   benches.push(bench);
   return bench;
 }
+
+/** A server of the Model Context Protocol that keeps a list of the calls it has had. */
+const MCP_SERVER = `
+import { createInterface } from 'node:readline';
+const inputSchema = { type: 'object', properties: { key: { type: 'string' } } };
+const answers = {
+  initialize: ({ protocolVersion }) => ({
+    protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'notes', version: '1' },
+  }),
+  'tools/list': () => ({ tools: ['put', 'drop'].map((name) => ({ name, inputSchema })) }),
+  'tools/call': ({ name, arguments: { key } }) => {
+    appendFileSync('calls.txt', name + ' ' + key + '\\n');
+    return { content: [{ type: 'text', text: 'done' }] };
+  },
+};
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method, params } = JSON.parse(line);
+  if (id === undefined) return;
+  const result = answers[method]?.(params) ?? {};
+  process.stdout.write(JSON.stringify({ jsonrpc: '2.0', id, result }) + '\\n');
+});
+`;
 
 /** Ends with the bench at the latest: without a sandbox nothing else ends what a killed program had started. */
 const LONG_CALL = { bash: 'touch started; while [ -e started ]; do sleep 0.05; done' };
@@ -74,6 +96,91 @@ describe('the program of Claude', () => {
     await handle.done;
     expect(questions).toHaveLength(1);
     expect(['hooked', 'served', 'ran'].map((name) => bench.read(name))).toEqual([null, null, null]);
+  });
+
+  test('[AG97] reads the instructions of the repository where a step asks for them, and runs nothing of it', async () => {
+    const bench = await openBench();
+    mkdirSync(join(bench.workspace, '.claude'));
+    const hook = { hooks: [{ type: 'command', command: `touch ${bench.workspace}/hooked` }] };
+    bench.write('CLAUDE.md', 'Say PINEAPPLE at the end.');
+    const settings = { permissions: { allow: ['Bash(*)'] }, hooks: { PreToolUse: [hook] } };
+    bench.write('.claude/settings.json', JSON.stringify(settings));
+    const server = { command: 'touch', args: [join(bench.workspace, 'served')] };
+    bench.write('.mcp.json', JSON.stringify({ mcpServers: { evil: server } }));
+    const turns = [
+      { calls: [{ bash: 'touch ran' }] },
+      { calls: [{ write: { path: '.claude/settings.json', content: '{}' } }] },
+      { say: 'Done.' },
+    ];
+    const without = bench.start({ turns: [{ say: 'Done.' }] });
+    await without.handle.done;
+    expect(bench.wasSent('PINEAPPLE')).toBe(false);
+    const { handle, questions } = bench.start({
+      session: { kind: 'new', id: '3f0c8f3e-95b6-4a4c-9f43-0d8a4a5f7b22' },
+      ext: { claude: { settings: 'project' } },
+      turns,
+      gate: async () => ({ decision: 'deny', reason: 'no' }),
+    });
+    expect(await handle.done).toMatchObject({ status: 'succeeded' });
+    expect(bench.wasSent('PINEAPPLE')).toBe(true);
+    expect(questions.map(({ title }) => title)).toEqual(['Run touch ran']);
+    expect(['hooked', 'served', 'ran'].map((name) => bench.read(name))).toEqual([null, null, null]);
+  });
+
+  test.each([
+    ['{"apiKeyHelper":"touch helped"}', 'apiKeyHelper'],
+    ['{"env":{"NODE_OPTIONS":"--x"}}', 'env'],
+    ['{"permissions":{"defaultMode":"bypassPermissions"}}', 'permissions.defaultMode'],
+    ['{', 'cannot be read'],
+    ['[1]', '0'],
+    ['null', 'is no object'],
+  ])('[AG97] refuses settings of the repository that run programs: %s', async (text, named) => {
+    const bench = await openBench();
+    mkdirSync(join(bench.workspace, '.claude'));
+    bench.write('.claude/settings.json', text);
+    const ext = { claude: { settings: 'project' } } as const;
+    const { handle, questions } = bench.start({ ext, turns: [{ say: 'Done.' }] });
+    const { status, failure } = await handle.done;
+    expect([status, failure?.code, questions]).toEqual(['failed', 'invalid_options', []]);
+    expect(failure?.message).toContain(named);
+    expect(bench.read('helped')).toBeNull();
+  });
+
+  test('[AG98] uses the tools of servers that the scope names, each by the gate, and no other', async () => {
+    const bench = await openBench();
+    bench.write('server.mjs', MCP_SERVER);
+    const mcp = { notes: { command: process.execPath, args: ['server.mjs'] } };
+    const call = (name: string, key: string) => ({
+      calls: [{ tool: { name: `mcp__notes__${name}`, input: { key } } }],
+    });
+    const { handle, questions, facts } = bench.start({
+      tools: ['read', 'mcp:notes/put'],
+      ext: { claude: { mcp } },
+      turns: [],
+      scripts: [
+        { turns: [call('put', 'one'), call('put', 'two'), call('drop', 'one'), { say: 'Done.' }] },
+      ],
+      gate: async ({ input }) =>
+        JSON.stringify(input).includes('two')
+          ? { decision: 'deny', reason: 'not two' }
+          : { decision: 'allow' },
+    });
+    expect(await handle.done).toMatchObject({ status: 'succeeded', text: 'Done.' });
+    expect(questions.map(({ tool, title }) => [tool, title])).toEqual([
+      ['mcp:notes/put', 'Use notes/put'],
+      ['mcp:notes/put', 'Use notes/put'],
+    ]);
+    expect(bench.read('calls.txt')).toBe('put one\n');
+    const ends = facts.flatMap((fact) => (fact.type === 'tool-ended' ? [fact.status] : []));
+    expect(ends).toEqual(['ok', 'denied', 'denied']);
+  });
+
+  test('[AG94] tells the model that answers, once it is known', async () => {
+    const bench = await openBench();
+    const { handle, facts } = bench.start({ model: 'sonnet', turns: [{ say: 'Done.' }] });
+    await handle.done;
+    const models = facts.flatMap((fact) => (fact.type === 'session' ? [fact.model] : []));
+    expect(models).toEqual(['sonnet', expect.stringMatching(/^claude-sonnet-/)]);
   });
 
   test('[AG7] that does not answer when it is interrupted is killed', async () => {

@@ -136,6 +136,7 @@ export function createPlayedWorkbench(): PlayedWorkbench {
           epoch: 1,
           sandbox: 'bubblewrap',
           session: null,
+          versions: null,
         };
       case 'SuperviseAttempt':
         return endOf(state, effect.step, effect.attempt);

@@ -6,6 +6,7 @@ import { RISK_CLASSES, err, ok } from '@ccdash/core';
 import type {
   Actor,
   AgentFact,
+  AgentVersions,
   ApprovalRequirement,
   ArtifactRef,
   CheckResult,
@@ -140,6 +141,12 @@ const resumeToken = z.object({
   programVersion: text,
   session: text,
   at: text.nullable(),
+});
+const agentVersions = z.object({
+  interface: z.int().positive(),
+  adapter: text,
+  sdk: text.nullable(),
+  program: text.nullable(),
 });
 const assurance = z.enum(['session', 'reauth', 'passkey']);
 const approvalRequirement = z.object({
@@ -326,6 +333,7 @@ const dataSchemas = {
     mode: z.enum(['fresh', 'continue']),
     sandbox: z.enum(['bubblewrap', 'none']),
     session: resumeToken.nullable(),
+    versions: agentVersions.nullish(),
     resumedFrom: z.int().positive().nullable(),
   }),
   AttemptNeverStarted: z.object(attempt),
@@ -377,5 +385,6 @@ export const checkpointSchema: z.ZodType<Checkpoint> = checkpoint;
 export const failureSchema: z.ZodType<Failure> = failure;
 export const outputSummarySchema: z.ZodType<OutputSummary> = outputSummary;
 export const policyVerdictSchema: z.ZodType<PolicyVerdict> = policyVerdict;
+export const agentVersionsSchema: z.ZodType<AgentVersions> = agentVersions;
 export const resumeTokenSchema: z.ZodType<ResumeToken> = resumeToken;
 export const usageSchema: z.ZodType<Usage> = usage;

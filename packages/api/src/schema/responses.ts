@@ -3,6 +3,7 @@ import { RUN_STATUSES, STEP_STATUSES } from '@ccdash/core';
 import { z } from 'zod';
 import {
   actorSchema,
+  agentVersionsSchema,
   approvalRequirementSchema,
   artifactRefSchema,
   checkResultSchema,
@@ -40,6 +41,8 @@ const attempt = z.object({
   output: outputSummarySchema.nullable(),
   checks: z.array(checkResultSchema),
   session: resumeTokenSchema.nullable(),
+  versions: agentVersionsSchema.nullable(),
+  model: z.string().nullable(),
   checkpoint: checkpointSchema.nullable(),
   setAside: checkpointSchema.nullable(),
   toolCalls: z.int(),

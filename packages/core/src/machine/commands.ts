@@ -4,6 +4,7 @@ import type { StepId } from '../plan/plan.ts';
 import type {
   Actor,
   AgentFact,
+  AgentVersions,
   ApprovalRequirement,
   ArtifactRef,
   AttemptEnd,
@@ -102,6 +103,7 @@ export type RunCommand =
       readonly epoch: number;
       readonly sandbox: 'bubblewrap' | 'none';
       readonly session: ResumeToken | null;
+      readonly versions: AgentVersions | null;
     }
   | ({ readonly type: 'ReportAttempt'; readonly facts: readonly AgentFact[] } & OfAttempt)
   | ({

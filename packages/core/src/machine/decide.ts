@@ -279,6 +279,7 @@ function startStep(draft: Draft, command: Of<'StartStep'>): Refusal | null {
       mode: resumedFrom === null ? 'fresh' : 'continue',
       sandbox: command.sandbox,
       session: command.session,
+      versions: command.versions,
       resumedFrom,
     },
   });
@@ -540,7 +541,7 @@ function resumeRun(draft: Draft, only: StepId | null, reason: string | null): Re
   const refusal = only === null ? null : knownStep(draft, only);
   if (refusal !== null) return refusal;
   const steps = [...state.steps.values()].filter(
-    (step) => step.status === 'interrupted' && (only === null || step.id === only),
+    (step) => canResume(step) && (only === null || step.id === only),
   );
   const { paused } = state;
   if ((steps.length === 0 && (paused === null || only !== null)) || state.cancelRequest !== null) {
@@ -560,6 +561,14 @@ function resumeRun(draft: Draft, only: StepId | null, reason: string | null): Re
     });
   }
   return null;
+}
+
+/** What was interrupted; also when it could not go on, for a want that has been seen to since. */
+function canResume(step: StepState): boolean {
+  if (step.status === 'interrupted') return true;
+  const wants = step.status === 'blocked' ? (step.waiting?.reason ?? 'approval') : 'approval';
+  const isOutside = wants === 'configuration' || wants === 'adapter_unavailable';
+  return isOutside && step.next === 'continue' && lastWorked(step)?.status === 'interrupted';
 }
 
 function retryRun(draft: Draft, only: StepId | null, reason: string | null): Refusal | null {

@@ -69,6 +69,15 @@ export interface ResumeToken {
   readonly at: string | null;
 }
 
+/** What an attempt of an agent is made with, known before anything starts; null where there is nothing of the kind. */
+export interface AgentVersions {
+  /** Of our interface to adapters. */
+  readonly interface: number;
+  readonly adapter: string;
+  readonly sdk: string | null;
+  readonly program: string | null;
+}
+
 /** Unknown is null, never zero. */
 export interface Usage {
   readonly inputTokens: number | null;
@@ -108,44 +117,50 @@ export interface ArtifactRef {
 }
 
 /** A thing an agent said or did, in words every adapter shares. `seq` is the spool's. */
-export type AgentFact = { readonly seq: number; readonly at: string } & (
-  | { readonly type: 'session'; readonly token: ResumeToken; readonly model: string | null }
-  | {
-      readonly type: 'message';
-      readonly text: string;
-      readonly checkpoint: string | null;
-      readonly agentPath: readonly string[];
-    }
-  | {
-      readonly type: 'tool-started';
-      readonly callId: string;
-      readonly tool: string;
-      readonly name: string;
-      readonly title: string;
-      readonly input: Json;
-      readonly agentPath: readonly string[];
-    }
-  | {
-      readonly type: 'tool-ended';
-      readonly callId: string;
-      readonly status: 'ok' | 'error' | 'denied' | 'interrupted' | 'unknown';
-      readonly summary: string;
-      readonly checkpoint: string | null;
-    }
-  | {
-      readonly type: 'gate-raised';
-      readonly gateId: string;
-      readonly callId: string;
-      readonly tool: string;
-      readonly name: string;
-      readonly title: string;
-      readonly input: Json;
-    }
-  | { readonly type: 'gate-answered'; readonly gateId: string; readonly decision: 'allow' | 'deny' }
-  | { readonly type: 'usage'; readonly usage: Usage }
-  | { readonly type: 'notice'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
-  | { readonly type: 'extension'; readonly adapter: string; readonly data: JsonObject }
-);
+export type AgentFact = { readonly seq: number; readonly at: string } &
+  /** First of all, and again once it is known which model answers. */
+  (
+    | { readonly type: 'session'; readonly token: ResumeToken; readonly model: string | null }
+    | {
+        readonly type: 'message';
+        readonly text: string;
+        readonly checkpoint: string | null;
+        readonly agentPath: readonly string[];
+      }
+    | {
+        readonly type: 'tool-started';
+        readonly callId: string;
+        readonly tool: string;
+        readonly name: string;
+        readonly title: string;
+        readonly input: Json;
+        readonly agentPath: readonly string[];
+      }
+    | {
+        readonly type: 'tool-ended';
+        readonly callId: string;
+        readonly status: 'ok' | 'error' | 'denied' | 'interrupted' | 'unknown';
+        readonly summary: string;
+        readonly checkpoint: string | null;
+      }
+    | {
+        readonly type: 'gate-raised';
+        readonly gateId: string;
+        readonly callId: string;
+        readonly tool: string;
+        readonly name: string;
+        readonly title: string;
+        readonly input: Json;
+      }
+    | {
+        readonly type: 'gate-answered';
+        readonly gateId: string;
+        readonly decision: 'allow' | 'deny';
+      }
+    | { readonly type: 'usage'; readonly usage: Usage }
+    | { readonly type: 'notice'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
+    | { readonly type: 'extension'; readonly adapter: string; readonly data: JsonObject }
+  );
 
 type Stepped = { readonly step: StepId };
 type Attempted = Stepped & { readonly attempt: number };
@@ -274,6 +289,8 @@ export interface RunEventData {
     readonly sandbox: 'bubblewrap' | 'none';
     /** For agents: the session that this attempt opens or goes on with, known before anything starts. */
     readonly session: ResumeToken | null;
+    /** For agents; attempts of older versions have none. */
+    readonly versions?: AgentVersions | null | undefined;
     readonly resumedFrom: number | null;
   };
   /** Proven by the spool's claim: no host of this attempt ever ran. Decisions it used are valid again. */

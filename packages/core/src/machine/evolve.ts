@@ -375,6 +375,8 @@ function startAttempt(state: RunState, at: string, data: RunEventData['AttemptSt
     sandbox: data.sandbox,
     approvals: data.approvals,
     session: data.session,
+    versions: data.versions ?? null,
+    model: null,
     resumedFrom: data.resumedFrom,
     inputCheckpoint: data.inputCheckpoint,
     checkpoint: null,
@@ -437,11 +439,13 @@ function changeGate(
 function reportFacts(state: RunState, data: RunEventData['AttemptReported']): void {
   const attempt = stepState(state, data.step).attempts[data.attempt - 1];
   assertInvariant(attempt !== undefined, `step ${data.step} has no such attempt`);
-  let { session, usage, gates, toolCalls, reportedSeq } = attempt;
+  let { session, model, usage, gates, toolCalls, reportedSeq } = attempt;
   for (const fact of data.facts) {
     reportedSeq = fact.seq;
-    if (fact.type === 'session') session = fact.token;
-    else if (fact.type === 'usage') usage = fact.usage;
+    if (fact.type === 'session') {
+      session = fact.token;
+      model = fact.model;
+    } else if (fact.type === 'usage') usage = fact.usage;
     else if (fact.type === 'tool-started') toolCalls += 1;
     else if (fact.type === 'message' && fact.checkpoint !== null && session !== null) {
       session = { ...session, at: fact.checkpoint };
@@ -455,7 +459,9 @@ function reportFacts(state: RunState, data: RunEventData['AttemptReported']): vo
       );
     }
   }
-  changeAttempt(state, data.step, data.attempt, { session, usage, gates, toolCalls, reportedSeq });
+  changeAttempt(state, data.step, data.attempt, {
+    ...{ session, model, usage, gates, toolCalls, reportedSeq },
+  });
 }
 
 type EndEvent = Extract<

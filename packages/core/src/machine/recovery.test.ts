@@ -79,6 +79,16 @@ describe('resume', () => {
     given(E.begun(plan), INTERRUPTED).when(C.resume('a'), RITA).thenEvents(RESUMED);
   });
 
+  test('[AG96] one that could not go on for a want outside is resumed like it, but nothing else that is blocked', () => {
+    const blocked = E.blocked('a');
+    given(E.begun(ONE), INTERRUPTED, RESUMED, blocked).when(C.resume(), RITA).thenEvents(RESUMED);
+    given(E.begun(ONE), blocked).when(C.resume('a')).thenRefused('NothingToResume');
+    const restored = E.requeued('a', { cause: 'retry', mode: 'restore' });
+    given(E.begun(ONE), INTERRUPTED, restored, blocked)
+      .when(C.resume())
+      .thenRefused('NothingToResume');
+  });
+
   test('[RC4] nothing is resumed that is not interrupted', () => {
     const run = given(E.begun(ONE), E.running('a'));
     const refusal = { type: 'NothingToResume', runId: 'run_1', status: 'running' };

@@ -9,6 +9,7 @@ import type { Plan, RiskClass, Step, StepId } from '../plan/plan.ts';
 import type {
   Actor,
   ApplyMode,
+  AgentVersions,
   ApprovalKind,
   ApprovalRequirement,
   ApprovalStatus,
@@ -118,6 +119,9 @@ export interface AttemptState {
   readonly sandbox: 'bubblewrap' | 'none';
   readonly approvals: readonly string[];
   readonly session: ResumeToken | null;
+  readonly versions: AgentVersions | null;
+  /** That was asked for, then the one that answered. */
+  readonly model: string | null;
   readonly resumedFrom: number | null;
   readonly inputCheckpoint: Checkpoint;
   readonly checkpoint: Checkpoint | null;

@@ -57,6 +57,8 @@ export interface AgentBench {
   /** Whether a process whose command line holds `mark` lives. */
   isRunning(mark: string): boolean;
   canResume(token: ResumeToken): Promise<boolean>;
+  /** Whether the model was sent `text` (plain ASCII) by any attempt so far. */
+  wasSent(text: string): boolean;
   until(condition: () => boolean): Promise<void>;
 }
 

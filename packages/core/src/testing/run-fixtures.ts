@@ -145,7 +145,7 @@ export const COMMANDS = {
     type: 'StartStep',
     step,
     ...{ checkpoint: 'commit-0', subjectDigest: 'digest-1', verdict: ALLOW, epoch: TEST_EPOCH },
-    ...{ sandbox: 'bubblewrap', session: null, ...rest },
+    ...{ sandbox: 'bubblewrap', session: null, versions: null, ...rest },
   }),
   report: (
     step: StepId,
@@ -304,7 +304,7 @@ export const EVENTS = {
     testEvent('AttemptStarted', {
       ...{ step, attempt, epoch: TEST_EPOCH, subjectDigest: 'digest-1', verdict: ALLOW },
       ...{ approvals: [], inputCheckpoint: testCommit('0'), mode: 'fresh' },
-      ...{ sandbox: 'bubblewrap', session: null, resumedFrom: null, ...rest },
+      ...{ sandbox: 'bubblewrap', session: null, versions: null, resumedFrom: null, ...rest },
     }),
   neverStarted: (step: StepId, attempt: number): RunEvent =>
     testEvent('AttemptNeverStarted', { step, attempt }),

@@ -68,6 +68,7 @@ describe('the view of a run', () => {
               ...{ number: 1, status: 'succeeded', startedAt: TEST_AT, endedAt: TEST_AT },
               ...{ exitCode: 0, resumedFrom: null, sandbox: 'bubblewrap', usage: null },
               ...{ failure: null, output, checks: [check], session: testToken('s1') },
+              ...{ versions: null, model: null },
               ...{ checkpoint: testCommit('1'), setAside: null, toolCalls: 0 },
             },
           ],

@@ -4,6 +4,7 @@ import type { RiskClass, StepKind } from '../plan/plan.ts';
 import type {
   Actor,
   ApplyMode,
+  AgentVersions,
   ApprovalKind,
   ApprovalRequirement,
   ApprovalStatus,
@@ -104,6 +105,9 @@ export interface AttemptView {
   readonly output: OutputSummary | null;
   readonly checks: readonly CheckResult[];
   readonly session: ResumeToken | null;
+  /** For agents; null for attempts that older versions recorded. */
+  readonly versions: AgentVersions | null;
+  readonly model: string | null;
   readonly checkpoint: Checkpoint | null;
   readonly setAside: Checkpoint | null;
   readonly toolCalls: number;
@@ -196,8 +200,10 @@ function stepToView(state: RunState, step: StepState): StepView {
 
 function attemptToView(attempt: AttemptState): AttemptView {
   const { number, status, startedAt, endedAt, exitCode, resumedFrom, sandbox, usage } = attempt;
-  const { failure, output, checks, session, checkpoint, setAside, toolCalls } = attempt;
-  const outcome = { failure, output, checks, session, checkpoint, setAside, toolCalls };
+  const { failure, output, checks, session, versions, model, checkpoint, setAside } = attempt;
+  const { toolCalls } = attempt;
+  const agent = { session, versions, model, toolCalls };
+  const outcome = { failure, output, checks, ...agent, checkpoint, setAside };
   return { number, status, startedAt, endedAt, exitCode, resumedFrom, sandbox, usage, ...outcome };
 }
 

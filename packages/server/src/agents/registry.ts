@@ -9,6 +9,7 @@ import type {
   ResumeToken,
   Result,
 } from '@ccdash/core';
+import { extensionFailure } from './installed-adapter.ts';
 import type { InstalledAdapter } from './installed-adapter.ts';
 
 export interface AgentAdapters {
@@ -19,6 +20,8 @@ export interface AgentAdapters {
   describe(): Promise<readonly AdapterView[]>;
   /** Null when no adapter has this id. */
   probe(id: string): Promise<AdapterProbe | null>;
+  /** Why an agent cannot follow what a step says under `ext`; null when it can, or nobody has this id. */
+  extensionFailure(id: string, ext: Readonly<Record<string, unknown>>): Promise<Failure | null>;
   /** Whether the session that `token` names, kept in `stateDir`, can go on. Errors: Failure `resume_refused`, `unknown_adapter`. */
   canResume(token: ResumeToken, stateDir: string): Promise<Result<void, Failure>>;
   /** Absolute paths that the sandbox of such an agent must show, read-only. */
@@ -53,6 +56,10 @@ export function createAdapters(): AgentAdapters {
         }),
       ),
     probe: async (id) => (await (await load(id))?.probe()) ?? null,
+    extensionFailure: async (id, ext) => {
+      const adapter = await load(id);
+      return adapter === null ? null : extensionFailure(adapter, ext);
+    },
     canResume: async (token, stateDir) => {
       const adapter = await load(token.adapter);
       if (adapter === null) {

@@ -1,6 +1,6 @@
 /** The way of a step from eligible to started: evaluation, and the start transaction. */
-import { planStep } from '@ccdash/core';
-import type { Evaluation, ResumeToken, RunState } from '@ccdash/core';
+import { AGENT_ADAPTER_INTERFACE_VERSION, planStep } from '@ccdash/core';
+import type { AgentVersions, Evaluation, ResumeToken, RunState } from '@ccdash/core';
 import type { EngineDeps } from './deps.ts';
 import type { Performed, RunHandle } from './engine.ts';
 import { expressionFacts } from './facts.ts';
@@ -76,6 +76,7 @@ export async function startStep(
     epoch: deps.epoch,
     sandbox: work?.sandbox.kind ?? 'bubblewrap',
     session: opened?.session ?? null,
+    versions: work?.work.kind === 'agent' ? await versionsOf(deps, work.work.adapter) : null,
   });
   const started = applied.ok && applied.value.steps.get(stepId)?.status === 'running';
   if (!started) launchable.delete(key);
@@ -102,8 +103,20 @@ async function requeueUnprepared(
     epoch: deps.epoch,
     sandbox: 'none',
     session: null,
+    versions: null,
   });
   return applied.ok ? 'done' : 'again';
+}
+
+async function versionsOf(deps: EngineDeps, adapter: string): Promise<AgentVersions | null> {
+  const probe = await deps.adapters.probe(adapter);
+  if (probe === null) return null;
+  return {
+    interface: AGENT_ADAPTER_INTERFACE_VERSION,
+    adapter: probe.adapterVersion,
+    sdk: probe.sdkVersion,
+    program: probe.programVersion,
+  };
 }
 
 /** Chooses the id of a new session, so that the log knows it before the agent's program does. */

@@ -55,7 +55,22 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     return toView(await engine.command(deps.ids.next('run'), command, by.actor));
   }
 
+  /** Options of agents, which only their adapters know; looked at again before each start. */
+  async function unfitExtension(plan: Plan): Promise<WorkbenchRefusal | null> {
+    for (const step of plan.steps) {
+      if (step.kind !== 'agent') continue;
+      const failure = await deps.adapters.extensionFailure(step.adapter, step.ext);
+      if (failure !== null) {
+        const detail = `${step.id}: ${failure.message}; ${failure.hint ?? ''}`;
+        return { type: 'PlanInvalid', detail };
+      }
+    }
+    return null;
+  }
+
   async function dryRun(plan: Plan, by: Caller): Promise<Result<DryRun, WorkbenchRefusal>> {
+    const unfit = await unfitExtension(plan);
+    if (unfit !== null) return err(unfit);
     const inspected = await deps.workspaces.inspect(deps.projectDir);
     if (!inspected.ok) return err({ type: 'ProjectUnusable', failure: inspected.error });
     const { available } = await hosts.sandbox();
@@ -94,8 +109,10 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
   }
 
   return {
-    savePlan: (plan, source, by): Promise<Result<SavedPlan, WorkbenchRefusal>> =>
-      plans.save(plan, source, by.actor),
+    savePlan: async (plan, source, by): Promise<Result<SavedPlan, WorkbenchRefusal>> => {
+      const unfit = await unfitExtension(plan);
+      return unfit === null ? plans.save(plan, source, by.actor) : err(unfit);
+    },
     plan: (planId, revision) => plans.find(planId, revision),
     launch,
     dryRun,

@@ -35,6 +35,8 @@ export interface ExpressionFacts {
 
 export interface Adapters {
   describe(): Promise<readonly AdapterView[]>;
+  /** Why an agent cannot follow what a step says under `ext`; null when it can, or nobody has this id. */
+  extensionFailure(adapter: string, ext: Readonly<Record<string, Json>>): Promise<Failure | null>;
   /** Null when no adapter has this id. */
   probe(adapter: string): Promise<AdapterProbe | null>;
   canResume(token: ResumeToken, stateDir: string): Promise<Result<void, Failure>>;

@@ -186,6 +186,8 @@ async function prepareAgent(
 ): Promise<Result<PreparedKind, Blocked>> {
   const probe = await deps.adapters.probe(step.adapter);
   if (probe?.available !== true) return adapterUnavailable(state, step, probe);
+  const unfit = await deps.adapters.extensionFailure(step.adapter, step.ext);
+  if (unfit !== null) return configuration(unfit);
   const common = prepareCommon(
     deps,
     state,
@@ -311,8 +313,11 @@ async function sessionOf(
   const may = await deps.adapters.canResume(token, deps.agentStateDir(state.runId, step.id));
   if (may.ok) return ok(token);
   if (last.status === 'succeeded' || last.status === 'superseded') return ok(null);
-  const hint = `ccdash retry ${state.runId} ${step.id} begins it anew from its checkpoint`;
-  return configuration({ ...may.error, hint: may.error.hint ?? hint });
+  const names = `${state.runId} ${step.id}`;
+  const anew = `begin anew from its checkpoint: ccdash retry ${names}`;
+  const { hint } = may.error;
+  const both = `${hint ?? ''}, then go on with it: ccdash resume ${names} (or ${anew})`;
+  return configuration({ ...may.error, hint: hint === null ? anew : both });
 }
 
 function promptFor(state: RunState, step: AgentStep, task: string, resumed: boolean): string {

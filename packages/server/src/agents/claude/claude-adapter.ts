@@ -2,9 +2,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Failure, ResumeToken } from '@ccdash/core';
 import type { InstalledAdapter } from '../installed-adapter.ts';
+import { claudeExtension } from './claude-extension.ts';
 import { startClaudeSession } from './claude-session.ts';
 import {
   INSTALL_COMMAND,
+  SDK,
   TESTED_SDK_VERSION,
   findSdk,
   isSameOrNewer,
@@ -28,7 +30,7 @@ export function createClaudeAdapter(): InstalledAdapter {
       cost: 'usd',
       cancel: 'interrupt',
       steering: 'restart',
-      mcp: false,
+      mcp: true,
       subagents: 'folded',
       gateway: true,
     },
@@ -37,6 +39,7 @@ export function createClaudeAdapter(): InstalledAdapter {
       const failure = refusalOf(token);
       return failure === null ? { ok: true } : { ok: false, failure };
     },
+    extension: claudeExtension,
     tested: { version: TESTED_SDK_VERSION, install: INSTALL_COMMAND },
     health: async () => {
       const install = findSdk();
@@ -68,6 +71,6 @@ function refusalOf({ adapterVersion, programVersion }: ResumeToken): Failure | n
   return {
     code: 'resume_refused',
     message: `the session was begun with Claude Code ${programVersion} (adapter ${adapterVersion}); here is ${install.programVersion} (adapter ${VERSION})`,
-    hint: `install the version that began it, or retry the step to begin it anew`,
+    hint: `install the version of ${SDK} that has Claude Code ${programVersion}`,
   };
 }

@@ -1,6 +1,8 @@
-import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentDefinition, HookCallback, Options } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentRunContext } from '@ccdash/core';
 import type { ChildProcess } from 'node:child_process';
+import { readClaudeExtension } from './claude-extension.ts';
+import type { ClaudeExtension } from './claude-extension.ts';
 import { allToolNames, toolNamesOf } from '../tools/tool-names.ts';
 
 type Context = AgentRunContext<ChildProcess>;
@@ -21,6 +23,7 @@ export function claudeOptions(context: Context, parts: OptionParts): Options {
   const { work, workspace } = context;
   const { session } = work;
   const tools = toolNamesOf(work.tools);
+  const ext = readClaudeExtension(work.ext);
   return {
     cwd: workspace,
     env: claudeEnv(context),
@@ -28,10 +31,19 @@ export function claudeOptions(context: Context, parts: OptionParts): Options {
     spawnClaudeCodeProcess: parts.spawn,
     stderr: parts.onStderr,
     abortController: parts.abort,
-    systemPrompt: { type: 'preset', preset: 'claude_code' },
-    settingSources: [],
+    systemPrompt: {
+      type: 'preset',
+      preset: 'claude_code',
+      ...(ext.instructions === undefined ? {} : { append: ext.instructions }),
+    },
+    settingSources: ext.settings === 'project' ? ['project'] : [],
+    // Of what the repository brings, nothing runs.
+    settings: { disableSkillShellExecution: true },
+    managedSettings: { allowManagedHooksOnly: true },
     strictMcpConfig: true,
     mcpServersDelivery: 'initialize',
+    mcpServers: { ...ext.mcp },
+    agents: agentsOf(ext),
     permissionMode: 'dontAsk',
     tools: [...tools],
     disallowedTools: allToolNames().filter((name) => !tools.includes(name)),
@@ -42,12 +54,28 @@ export function claudeOptions(context: Context, parts: OptionParts): Options {
     includePartialMessages: false,
     // The whole session, not up to the token's last message: calls after it have taken effect and must not be forgotten.
     ...(session.kind === 'new' ? { sessionId: session.id } : { resume: session.token.session }),
+    ...(ext.effort === undefined ? {} : { effort: ext.effort }),
+    ...(ext.fallbackModel === undefined ? {} : { fallbackModel: ext.fallbackModel }),
     ...(work.model === null ? {} : { model: work.model }),
     ...(work.maxTurns === null ? {} : { maxTurns: work.maxTurns }),
     ...(work.outputSchema === null
       ? {}
       : { outputFormat: { type: 'json_schema', schema: { ...work.outputSchema } } }),
   };
+}
+
+/** They have the tools of the agent that starts them, and its gate. */
+function agentsOf({ agents }: ClaudeExtension): Record<string, AgentDefinition> {
+  return Object.fromEntries(
+    Object.entries(agents).map(([name, { description, prompt, model, maxTurns }]) => [
+      name,
+      {
+        ...{ description, prompt, background: false },
+        ...(model === undefined ? {} : { model }),
+        ...(maxTurns === undefined ? {} : { maxTurns }),
+      },
+    ]),
+  );
 }
 
 /** Complete: the SDK adds nothing of this process's environment to it. */

@@ -10,19 +10,30 @@ import type { ChildProcess } from 'node:child_process';
 import type {
   HookCallback,
   Query,
+  SDKMessage,
   SDKResultMessage,
   SpawnOptions,
   SpawnedProcess,
 } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentHandle, AgentOutcome, AgentRunContext, Json, Usage } from '@ccdash/core';
+import type {
+  AgentHandle,
+  AgentOutcome,
+  AgentRunContext,
+  AgentWork,
+  Json,
+  ResumeToken,
+  Usage,
+} from '@ccdash/core';
 import { createAnswerCheck } from '../answer-schema.ts';
-import { failedOutcome, optionFailure } from '../installed-adapter.ts';
+import { extensionFailure, failedOutcome } from '../installed-adapter.ts';
 import { createFileRules } from '../tools/file-rules.ts';
 import { createToolGate } from '../tools/tool-gate.ts';
 import { ANSWER_TOOL } from '../tools/tool-names.ts';
+import { claudeExtension, readClaudeExtension } from './claude-extension.ts';
 import { createFactReader } from './claude-facts.ts';
 import { claudeOptions } from './claude-options.ts';
 import { outcomeOf, totalsOf } from './claude-result.ts';
+import { projectSettingsFailure } from './project-settings.ts';
 import { INSTALL_COMMAND, findSdk } from './sdk-install.ts';
 import type { SdkInstall } from './sdk-install.ts';
 import { grownBy, readLedger, writeLedger } from './usage-ledger.ts';
@@ -36,7 +47,7 @@ const LONGEST_STDERR = 4_000;
 
 export function startClaudeSession(context: Context, version: string): AgentHandle {
   const { work, workspace, stateDir } = context;
-  const fileRules = createFileRules({ workspace, write: work.write, readable: [stateDir] });
+  const fileRules = createFileRules({ workspace, write: writable(work), readable: [stateDir] });
   const gate = createToolGate({
     workspace,
     tools: work.tools,
@@ -52,6 +63,8 @@ export function startClaudeSession(context: Context, version: string): AgentHand
   const abort = new AbortController();
   const programs = new Set<Promise<void>>();
   const children = new Set<ChildProcess>();
+  let token: ResumeToken | null = null;
+  let { model } = work;
   let query: Query | null = null;
   let isStopped = false;
   let stderr = '';
@@ -98,11 +111,24 @@ export function startClaudeSession(context: Context, version: string): AgentHand
     clearTimeout(timer);
   }
 
+  /** Once, and again when another model answers, as after a fallback. */
+  function tellModel(message: SDKMessage): void {
+    if (message.type !== 'assistant' || message.parent_tool_use_id !== null) return;
+    const { model: answered } = message.message;
+    // What the program says by itself is nobody's answer.
+    if (token === null || answered === model || answered === '<synthetic>') return;
+    model = answered;
+    context.emit({ type: 'session', token, model });
+  }
+
   async function run(install: SdkInstall): Promise<AgentOutcome> {
     const check = work.outputSchema === null ? null : createAnswerCheck(work.outputSchema);
     if (check !== null && !check.ok) return failedOutcome(check.error);
-    const wrong = optionFailure('claude', work.ext);
+    const wrong = extensionFailure({ id: 'claude', extension: claudeExtension }, work.ext);
     if (wrong !== null) return failedOutcome(wrong);
+    const { settings } = readClaudeExtension(work.ext);
+    const unfit = settings === 'project' ? projectSettingsFailure(workspace) : null;
+    if (unfit !== null) return failedOutcome(unfit);
     const sdk = await import('@anthropic-ai/claude-agent-sdk');
     // Before the program runs, which could write there.
     const before = readLedger(stateDir, sessionOf(context));
@@ -116,6 +142,7 @@ export function startClaudeSession(context: Context, version: string): AgentHand
       query = sdk.query({ prompt: work.prompt, options: claudeOptions(context, parts) });
       try {
         for await (const message of query) {
+          tellModel(message);
           for (const fact of facts.read(message)) context.emit(fact);
           // There may be more than one; the last one has it all.
           if (message.type === 'result') result = message;
@@ -140,7 +167,7 @@ export function startClaudeSession(context: Context, version: string): AgentHand
       const hint = `${INSTALL_COMMAND}, then retry the step`;
       return failedOutcome({ code: 'adapter_unavailable', message: install, hint });
     }
-    const token =
+    token =
       work.session.kind === 'resume'
         ? work.session.token
         : {
@@ -150,7 +177,7 @@ export function startClaudeSession(context: Context, version: string): AgentHand
             session: work.session.id,
             at: null,
           };
-    context.emit({ type: 'session', token, model: work.model });
+    context.emit({ type: 'session', token, model });
     return run(install);
   }
 
@@ -182,6 +209,12 @@ export function startClaudeSession(context: Context, version: string): AgentHand
       clearTimeout(timer);
     },
   };
+}
+
+/** Settings that are read must not be the agent's own work. */
+function writable({ write, ext }: AgentWork): readonly string[] {
+  const reads = claudeExtension.safeParse(ext['claude'] ?? {}).data?.settings === 'project';
+  return reads && write.length > 0 ? [...write, '!.claude/settings*.json'] : write;
 }
 
 function messageOf(error: unknown): string {

@@ -12,7 +12,7 @@ const HEALTH_LIMIT_MS = 20_000;
 /** The version this adapter was tested with. */
 export const TESTED_SDK_VERSION = '0.3.330';
 
-const SDK = '@anthropic-ai/claude-agent-sdk';
+export const SDK = '@anthropic-ai/claude-agent-sdk';
 export const INSTALL_COMMAND: string = `npm install ${SDK}@${TESTED_SDK_VERSION}`;
 
 export interface SdkInstall {

@@ -42,6 +42,8 @@ export interface BenchTrial extends AgentTrial {
   /** Scripts of the model instead of `turns`, by what is in the prompt. */
   readonly scripts?: readonly { readonly when?: string; readonly turns: readonly object[] }[];
   readonly maxTokens?: number;
+  readonly ext?: AgentWork['ext'];
+  readonly model?: string;
 }
 
 export interface OpenBench extends AgentBench {
@@ -67,6 +69,7 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
   const closing: (() => Promise<void>)[] = [];
   let gateway: ModelGateway | null = null;
   let attempts = 0;
+  const sent: Buffer[][] = [];
   let closed = false;
 
   async function until(condition: () => boolean): Promise<void> {
@@ -96,7 +99,7 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
       });
       if (!opened.ok) throw new Error(opened.error.message);
       gateway = opened.value;
-      const loopback = await joinToLoopback(socketPath);
+      const loopback = await joinToLoopback(socketPath, sent);
       closing.push(() => opened.value.close(), loopback.close);
       return (adapter as AgentAdapter<ChildProcess>).start({
         work,
@@ -131,6 +134,7 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
       symlinkSync(target, join(workspace, path));
     },
     isRunning: (mark) => processesWith(mark).length > 0,
+    wasSent: (text) => sent.some((chunks) => Buffer.concat(chunks).includes(text)),
     canResume: async (token) => (await adapters.canResume(token, stateDir)).ok,
     until,
     gateway: () => {
@@ -159,7 +163,7 @@ function workOf(
     kind: 'agent',
     adapter,
     prompt: 'Do what there is to do.',
-    model: 'claude-sonnet-4-5',
+    model: trial.model ?? 'claude-sonnet-4-5',
     tools: trial.tools ?? ALL_TOOLS,
     write: trial.write ?? ['**'],
     maxTurns: trial.maxTurns ?? null,
@@ -168,7 +172,7 @@ function workOf(
     session: trial.session ?? { kind: 'new', id: TRIAL_SESSION },
     stateDir,
     upstream: { kind: 'scripted', scriptFile },
-    ext: {},
+    ext: trial.ext ?? {},
   };
 }
 
@@ -193,10 +197,14 @@ const spawnInGroup: AgentRunContext<ChildProcess>['spawn'] = (command, args, opt
   return child;
 };
 
-async function joinToLoopback(socketPath: string) {
+/** `sent` keeps what goes to the model, a list of chunks for each connection. */
+async function joinToLoopback(socketPath: string, sent: Buffer[][]) {
   const open = new Set<Socket>();
   const server = createServer((incoming) => {
     const outgoing = connect(socketPath);
+    const chunks: Buffer[] = [];
+    sent.push(chunks);
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     for (const socket of [incoming, outgoing]) {
       open.add(socket);
       socket.on('error', () => socket.destroy());

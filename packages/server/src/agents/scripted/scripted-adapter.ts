@@ -51,7 +51,7 @@ function refusalOf(token: ResumeToken) {
   const failure = {
     code: 'resume_refused',
     message: `the session was begun by version ${token.adapterVersion} of the scripted agent; this is ${VERSION}`,
-    hint: 'retry the step to begin it anew',
+    hint: 'use the version that began it',
   };
   return { ok: false as const, failure };
 }

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentHandle, AgentOutcome, AgentRunContext, Failure, JsonObject } from '@ccdash/core';
 import { NO_ANSWER, createAnswerCheck, invalidAnswer } from '../answer-schema.ts';
 import type { AnswerCheck } from '../answer-schema.ts';
-import { failedOutcome, optionFailure } from '../installed-adapter.ts';
+import { extensionFailure, failedOutcome } from '../installed-adapter.ts';
 import { SCRIPT_END, readAgentScript } from '../script/agent-script.ts';
 import type { Script, ScriptCall, ScriptTurn } from '../script/agent-script.ts';
 import { scriptFor } from '../script/next-turn.ts';
@@ -166,7 +166,7 @@ function open(context: Context, version: string): Opened | Failure {
     at: null,
   };
   context.emit({ type: 'session', token, model: work.model });
-  const wrong = optionFailure('scripted', work.ext);
+  const wrong = extensionFailure({ id: 'scripted' }, work.ext);
   if (wrong !== null) return wrong;
   if (work.upstream.kind !== 'scripted') {
     return {

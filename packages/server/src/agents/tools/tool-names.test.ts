@@ -14,10 +14,20 @@ describe('the name of a tool', () => {
   });
 
   test('[AG3] that nobody knows is `other`, and has a title all the same', () => {
-    for (const name of ['mcp__x__y', 'constructor', '__proto__']) {
+    for (const name of ['mcp__x', 'mcp____y', 'mcp__x__', 'constructor', '__proto__']) {
       expect(toolOfName(name)).toBe('other');
       expect(toolTitle(name, { a: 1 }, '/clone')).toBe(name);
     }
+  });
+});
+
+describe('the name of a tool of a server', () => {
+  test.each([
+    ['mcp__git__log', 'mcp:git/log', 'Use git/log'],
+    ['mcp__my-git__read_file', 'mcp:my-git/read_file', 'Use my-git/read_file'],
+    ['mcp__a__b__c', 'mcp:a/b__c', 'Use a/b__c'],
+  ])('[AG98] %s is %s', (name, tool, title) => {
+    expect([toolOfName(name), toolTitle(name, { path: 'x' }, '/clone')]).toEqual([tool, title]);
   });
 });
 

@@ -31,8 +31,14 @@ export function allToolNames(): readonly string[] {
 
 /** The canonical name of a tool; `other` for one that is in no scope. */
 export function toolOfName(name: string): string {
-  return toolByName.get(name) ?? 'other';
+  const known = toolByName.get(name);
+  if (known !== undefined) return known;
+  const [, server, tool] = MCP_NAME.exec(name) ?? [];
+  return server === undefined || tool === undefined ? 'other' : `mcp:${server}/${tool}`;
 }
+
+/** A tool of a server; names of servers hold no double underscore. */
+const MCP_NAME = /^mcp__((?:(?!__)[\w-])+)__([\w.-]+)$/;
 
 /** A text field of a tool's input, if it has one. */
 export function textIn(input: Json, field: string): string | null {
@@ -60,6 +66,8 @@ const LONGEST_TITLE = 120;
 /** What a call does, in one line: `Edit src/a.ts`, `Run npm test`. Paths in the workspace are relative to it. */
 export function toolTitle(name: string, input: Json, workspace: string): string {
   const [verb, field] = SUBJECT_BY_NAME.get(name) ?? [name, ''];
+  const tool = toolOfName(name);
+  if (tool.startsWith('mcp:')) return `Use ${tool.slice('mcp:'.length)}`;
   const subject = textIn(input, field)?.replaceAll(`${workspace}/`, '').replaceAll(/\s+/g, ' ');
   const title = subject === undefined ? verb : `${verb} ${subject.trim()}`;
   return title.length <= LONGEST_TITLE ? title : `${title.slice(0, LONGEST_TITLE - 1)}…`;
