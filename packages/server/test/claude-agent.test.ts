@@ -1,5 +1,5 @@
 /** What only the real program can show: its environment, its settings, its end, its own count of tokens. */
-import { mkdirSync, appendFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentFactBody } from '@ccdash/core';
 import { TRIAL_SESSION } from '@ccdash/core/testing';
