@@ -30,7 +30,6 @@ import type {
 } from '@ccdash/core';
 import { decodeRunEvent } from '@ccdash/api';
 import { openSqliteEventStore } from '../packages/server/src/store/sqlite-event-store.ts';
-import { measureProduct } from './bench-product.ts';
 import { repository } from './setup.mjs';
 
 const ACTOR: Actor = { kind: 'engine', id: 'bench' };
@@ -362,6 +361,8 @@ export async function measureLargeRun(): Promise<void> {
 }
 
 async function product(): Promise<void> {
+  // Not for the part that measures memory.
+  const { measureProduct } = await import('./bench-product.ts');
   const { p50, p95 } = quantiles(await measureProduct(join(folder, 'product'), 60));
   row(
     'step transition, whole product (policy, sandbox, checkpoint)',

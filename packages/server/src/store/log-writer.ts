@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { err, ok } from '@ccdash/core';
+import { assertInvariant, err, ok } from '@ccdash/core';
 import type { Append, Result, StoreUnavailable, StoredEvent, VersionConflict } from '@ccdash/core';
 import { formatHead } from '../../assets/verify-log.mjs';
 import type { CompactRange } from '../../assets/verify-log.mjs';
@@ -7,7 +7,7 @@ import { prepareTreeEdge } from './derived-tables.ts';
 import { errorToStoreUnavailable } from './disk-fault.ts';
 import type { HeadsFile } from './heads-file.ts';
 import type { SigningKey } from './signing-key.ts';
-import { bodyToLeaf, rowToEvent } from './stored-row.ts';
+import { bodyToLeaf } from './stored-row.ts';
 import type { EventBody } from './stored-row.ts';
 
 /** Entries after which a head is signed though nobody asked for one. */
@@ -90,14 +90,16 @@ export function createLogWriter(
         actualSequence: length,
       });
     }
-    const events = bodies.map((toBody, i) => {
+    const events = append.events.map((event, i) => {
       const row = { position: range.size(), runId, sequence: length === null ? null : length + i };
-      const body = toBody(row.position, row.sequence);
+      const body = bodies[i]?.(row.position, row.sequence);
+      assertInvariant(body !== undefined, 'an event was given no body');
       const leaf = bodyToLeaf(body);
       insertEvent.run(row.position, row.runId, row.sequence, body, leaf);
       range.append(leaf);
-      // What a reader will get, not what the caller may still hold on to.
-      return rowToEvent({ ...row, body, leaf }, ok);
+      const { type, at, actor, data } = event;
+      // Not read back: a plan of ten thousand steps would be in memory twice.
+      return { ...row, type, at, actor, data };
     });
     return ok(events);
   }

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import type { SQLOutputValue } from 'node:sqlite';
-import canonicalize from 'canonicalize';
 import { InvariantError, err, ok } from '@ccdash/core';
 import type { NewEvent, Result, StoredEvent } from '@ccdash/core';
+import { canonicalJson } from '../base/canonical-json.ts';
 
 /** Version of the envelope around every event. */
 const ENVELOPE_VERSION = 1;
@@ -70,7 +70,7 @@ export function eventToBody(event: NewEvent, runId: string | null): EventBody {
 function toCanonical(value: unknown): string {
   let text: string | undefined;
   try {
-    text = canonicalize(value);
+    text = canonicalJson(value);
   } catch (error) {
     throw new InvariantError(`an event cannot be written: ${String(error)}`);
   }
