@@ -14,6 +14,9 @@ export function globFault(glob: string): string | undefined {
   const segments = segmentsOf(glob);
   if (segments.includes('..') || segments.includes('.')) return 'holds a `.` or `..` folder';
   if (segments.includes('')) return 'holds two slashes in a row';
+  if (segments.some((segment) => segment.toLowerCase() === '.git')) {
+    return "names `.git`, which is git's own: steps may commit without it";
+  }
   if (segments.some((segment) => segment !== '**' && segment.includes('**'))) {
     return 'holds `**` beside other characters: it stands alone between slashes';
   }

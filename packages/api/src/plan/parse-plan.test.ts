@@ -301,6 +301,8 @@ steps:
     ['a path that leads out', '- { id: a, run: x, cwd: §a/../../b }', 'BadPath'],
     ['an absolute path', '- { id: a, run: x, cwd: §/tmp }', 'BadPath'],
     ['a path of another system', '- { id: a, run: x, cwd: §"C:/x" }', 'BadPath'],
+    ["git's own folder", '- { id: a, run: x, scope: { write: [§.git/**] } }', 'BadGlob'],
+    ["a nested one of git's", '- { id: a, run: x, scope: { write: [§sub/.GIT/] } }', 'BadGlob'],
     ['an absolute glob', '- { id: a, run: x, artifacts: [§/x] }', 'BadGlob'],
     ['a secret that is no name', '- { id: a, run: x, secrets: [§a-b] }', 'BadName'],
     ['a variable that is no name', '- { id: a, run: x, env: { set: { §a-b: c } } }', 'BadName'],

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { findSecrets } from './find-secrets.ts';
+import { createSecretSearch, findSecrets as find } from './find-secrets.ts';
+import type { FoundSecret } from './find-secrets.ts';
+
+const findSecrets = (diff: string): readonly FoundSecret[] => find(diff, createSecretSearch([]));
 
 // Joined here, so that no scanner takes this file for a leak.
 const GITHUB = `ghp_${'a1B2'.repeat(9)}`;
@@ -40,8 +43,8 @@ describe('secrets in a diff', () => {
   test('[EN17] do not hide in a line that looks like the name of a file', () => {
     const found = findSecrets(diffOf('a.txt', `++ b/${GITHUB}`, AWS) + diffOf('b.txt', AWS));
     expect(found).toEqual([
-      { kind: 'GitHub token', path: 'a.txt' },
       { kind: 'AWS access key', path: 'a.txt' },
+      { kind: 'GitHub token', path: 'a.txt' },
       { kind: 'AWS access key', path: 'b.txt' },
     ]);
   });
@@ -49,5 +52,17 @@ describe('secrets in a diff', () => {
   test('[EN17] are not seen in ordinary code', () => {
     const lines = ['const task = "sk-learn";', 'npm_config_cache=x', 'AKIA', 'a--BEGIN KEY--'];
     expect(findSecrets(diffOf('a.ts', ...lines))).toEqual([]);
+  });
+
+  test('[EN17] those that were handed out are found in what was added, over several lines too', () => {
+    const search = createSecretSearch([['KEY', 'first line\nsecond line']]);
+    const found = (...lines: readonly string[]): readonly FoundSecret[] =>
+      find(diffOf('a.txt', ...lines), search);
+    expect(found('x', 'first line', 'second line')).toEqual([
+      { kind: 'the secret KEY', path: 'a.txt' },
+    ]);
+    expect(found('first line', 'x', 'second line')).toEqual([]);
+    const taken = 'diff --git a/a.txt b/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-token-1234\n+other\n';
+    expect(find(taken, createSecretSearch([['TOKEN', 'token-1234']]))).toEqual([]);
   });
 });

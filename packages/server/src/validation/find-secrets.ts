@@ -1,4 +1,4 @@
-/** Looks for things that are almost certainly credentials in the added lines of a unified diff. */
+/** Looks for things that are almost certainly credentials in what a unified diff adds. */
 
 export interface FoundSecret {
   readonly kind: string;
@@ -20,23 +20,44 @@ const SECRET_FORMS: readonly { readonly kind: string; readonly form: RegExp }[] 
   { kind: 'Stripe key', form: /\b[rs]k_live_[0-9A-Za-z]{20,200}\b/ },
 ];
 
-export function findSecrets(diff: string): readonly FoundSecret[] {
+/** Kinds of the credentials in a text, each as often as a form of it is there. */
+export type SecretSearch = (text: string) => readonly string[];
+
+/** `handed`: names and values of secrets that are looked for as they are, besides the forms that are known. */
+export function createSecretSearch(
+  handed: readonly (readonly [name: string, value: string])[],
+): SecretSearch {
+  return (text) => [
+    ...handed.filter(([, value]) => text.includes(value)).map(([name]) => `the secret ${name}`),
+    ...SECRET_FORMS.filter(({ form }) => form.test(text)).map(({ kind }) => kind),
+  ];
+}
+
+/** What `search` finds in the names of changed files and in what was added to them. */
+export function findSecrets(diff: string, search: SecretSearch): readonly FoundSecret[] {
   const found: FoundSecret[] = [];
   let path = '';
   // Within a hunk every line is content behind one sign: an added line of `++ x` must not pass for a name.
   let inHunk = false;
-  for (const line of diff.split('\n')) {
+  // Lines that were added together are one text: a key may have several.
+  let added: string[] = [];
+  const look = (text: string): void => {
+    for (const kind of search(text)) found.push({ kind, path });
+  };
+  for (const line of [...diff.split('\n'), '']) {
+    const isAdded = inHunk && line.startsWith('+');
+    if (isAdded) {
+      added.push(line.slice(1));
+      continue;
+    }
+    if (added.length > 0) look(added.join('\n'));
+    added = [];
     if (line.startsWith('diff --git ')) inHunk = false;
     else if (line.startsWith('@@ ')) inHunk = true;
-    else if (!inHunk && line.startsWith('+++ ')) path = line.slice(4).replace(/^b\//, '');
-    else if (inHunk && line.startsWith('+')) {
-      for (const kind of secretKinds(line)) found.push({ kind, path });
+    else if (!inHunk && line.startsWith('+++ ')) {
+      path = line.slice(4).replace(/^b\//, '');
+      look(path);
     }
   }
   return found;
-}
-
-/** Kinds of the credentials in a text, each as often as a form of it is there. */
-export function secretKinds(text: string): readonly string[] {
-  return SECRET_FORMS.filter(({ form }) => form.test(text)).map(({ kind }) => kind);
 }

@@ -13,8 +13,9 @@ const plan = testPlan([
   testCommand('work'),
   testCommand('skipped'),
   testCommand('failing'),
-  testCommand('waiting'),
+  { ...testCommand('waiting'), secrets: ['DEPLOY_KEY'] },
 ]);
+const DEPLOY_KEY = 'no form that is known';
 let fixture: WorkspaceFixture;
 let tree: string;
 let base: Checkpoint;
@@ -52,7 +53,10 @@ async function check(asked: Check, outputs: JsonObject = {}): Promise<CheckResul
   const { workspaces } = fixture;
   const checkpoint = valueOf(await workspaces.checkpoint(RUN, base, 'test'));
   const context = { runId: RUN, state: stateWith(outputs), base, checkpoint };
-  const results = await runChecks({ workspaces, isAllowedPath: isPathNamed }, [asked], context);
+  const secret = (name: string): string | undefined =>
+    name === 'DEPLOY_KEY' ? DEPLOY_KEY : undefined;
+  const sources = { workspaces, isAllowedPath: isPathNamed, secret };
+  const results = await runChecks(sources, [asked], context);
   expect(results.length).toBe(1);
   return results[0] as CheckResult;
 }
@@ -242,6 +246,19 @@ describe('a secrets check', () => {
     rmSync(join(tree, 'blob.bin'));
     putFiles(tree, { 'hidden.txt': `${secret}\n` });
     expect(await say(asked)).toBe('fail: GitHub token in hidden.txt');
+  });
+
+  test('[EN17] looks for what steps are handed, in text, in binary files and in UTF-16', async () => {
+    const files = {
+      'a.txt': `key: ${DEPLOY_KEY}\n`,
+      'b.bin': `\0\x01${DEPLOY_KEY}\0`,
+      'c.txt': Buffer.from(DEPLOY_KEY, 'utf16le').toString('latin1'),
+    };
+    for (const [path, content] of Object.entries(files)) {
+      putFiles(tree, { [path]: content });
+      expect(await say(asked)).toBe(`fail: the secret DEPLOY_KEY in ${path}`);
+      valueOf(await fixture.workspaces.restore(RUN, base, 'between'));
+    }
   });
 
   test('[EN17] is not stopped by a link, and reads nothing behind it', async () => {

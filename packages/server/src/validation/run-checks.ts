@@ -15,8 +15,8 @@ import type {
 } from '@ccdash/core';
 import { RE2JS } from 're2js';
 import { createHostileSchemaValidator } from '../base/hostile-schema.ts';
-import { findSecrets, secretKinds } from './find-secrets.ts';
-import type { FoundSecret } from './find-secrets.ts';
+import { createSecretSearch, findSecrets } from './find-secrets.ts';
+import type { FoundSecret, SecretSearch } from './find-secrets.ts';
 
 export interface CheckSources {
   readonly workspaces: Pick<Workspaces, 'readFile' | 'changes' | 'diff'>;
@@ -241,16 +241,10 @@ async function checkSecrets(
   const diff = await workspaces.diff(runId, base, checkpoint, LARGEST_DIFF_BYTES);
   if (!diff.ok) return fail(name, diff.error.message);
   if (diff.value.truncated) return fail(name, 'the diff is too large to be searched whole');
-  const binary = await findBinarySecrets(sources, { runId, base, checkpoint });
+  const search = createSecretSearch(handedSecrets(sources, state));
+  const binary = await findBinarySecrets(sources, search, { runId, base, checkpoint });
   if (!binary.ok) return fail(name, binary.error.message);
-  const handed = handedSecrets(sources, state).filter(([, value]) =>
-    diff.value.text.includes(value),
-  );
-  const found = [
-    ...handed.map(([secret]) => ({ kind: `the secret ${secret}`, path: 'the diff' })),
-    ...findSecrets(diff.value.text),
-    ...binary.value,
-  ];
+  const found = [...findSecrets(diff.value.text, search), ...binary.value];
   if (found.length === 0) return pass(name, 'none found');
   const listed = found.slice(0, 5).map((secret) => `${secret.kind} in ${secret.path}`);
   return fail(name, listed.join('; '));
@@ -270,6 +264,7 @@ function handedSecrets(
 /** One zero byte takes a file out of the diff; such files are looked at whole. */
 async function findBinarySecrets(
   { workspaces }: CheckSources,
+  search: SecretSearch,
   { runId, base, checkpoint }: Pick<ChecksContext, 'runId' | 'base' | 'checkpoint'>,
 ): Promise<Result<readonly FoundSecret[], Failure>> {
   const changes = await workspaces.changes(runId, base, checkpoint);
@@ -284,8 +279,9 @@ async function findBinarySecrets(
       return bytes;
     }
     if (!bytes.value.subarray(0, BINARY_LOOK_BYTES).includes(0)) continue;
-    const text = Buffer.from(bytes.value).toString('latin1');
-    for (const kind of secretKinds(text)) found.push({ kind, path });
+    // Without the zero bytes that UTF-16 has between letters.
+    const text = new TextDecoder().decode(bytes.value).replaceAll('\0', '');
+    for (const kind of search(text)) found.push({ kind, path });
   }
   return { ok: true, value: found };
 }
