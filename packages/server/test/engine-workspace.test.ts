@@ -59,3 +59,22 @@ describe('a work tree that vanished', () => {
     expect(existsSync(bench.inTree(runId, 'b.txt'))).toBe(true);
   });
 });
+
+describe('artifacts that are links', () => {
+  test('[EN16] are kept when they lead to a file of the workspace, and fail their step by name when they do not', async () => {
+    const bench = await newBench();
+    const inside = await bench.launch(`  - id: work
+    run: echo log > real.txt && ln -s real.txt latest.log
+    artifacts: ['*.log']
+`);
+    const kept = await bench.rest(inside);
+    expect(stepOf(kept, 'work').artifacts.map(({ name }) => name)).toEqual(['latest.log']);
+    const outside = await bench.launch(`  - id: work
+    run: ln -s /etc/hostname latest.log
+    artifacts: ['*.log']
+`);
+    const failed = await bench.rest(outside);
+    const failure = stepOf(failed, 'work').attempts[0]?.failure;
+    expect([failure?.code, failure?.message.includes('latest.log')]).toEqual(['leads_out', true]);
+  });
+});

@@ -120,7 +120,7 @@ export interface Workspaces {
   ready(runId: string, keepAs: string): Promise<Result<void, Failure>>;
   /** Makes the work tree again from `target` when it alone has gone; else does nothing. */
   rebuild(runId: string, target: Checkpoint, projectDir: string): Promise<Result<void, Failure>>;
-  /** Paths of regular files that match `.gitignore` globs, sorted. */
+  /** Paths of files and links that match `.gitignore` globs, sorted. */
   match(runId: string, globs: readonly string[]): Promise<Result<readonly string[], Failure>>;
   /** Copies untracked project paths in; refuses paths that leave the project. */
   carryOver(

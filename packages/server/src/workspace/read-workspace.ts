@@ -60,17 +60,19 @@ export function readWorkspaceFile(
   }
 }
 
-/** Regular files that match `globs`, sorted; not in the folders that checkpoints leave out. */
+/**
+ * What matches `globs`, sorted; not in the folders that checkpoints leave out. Links and pipes are among it: whoever
+ * reads them hears why they cannot be read, and they do not go missing without a word.
+ */
 export async function matchWorkspaceFiles(
   tree: string,
   globs: readonly string[],
   options: ScanOptions,
 ): Promise<readonly string[]> {
   const matcher = ignore({ ignorecase: false }).add([...globs]);
-  const { files } = await scanTree(textToBytes(tree), options);
-  return files
-    .filter(({ stats }) => stats.isFile())
-    .map(({ path }) => bytesToText(path))
+  const { files, special } = await scanTree(textToBytes(tree), options);
+  return [...files.map(({ path }) => path), ...special]
+    .map(bytesToText)
     .filter((path) => matcher.ignores(path))
     .sort();
 }

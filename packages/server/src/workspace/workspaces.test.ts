@@ -499,7 +499,7 @@ describe('files of a workspace', () => {
     }
   });
 
-  test('[WS17] are found by globs, sorted, without links and ignored folders', async () => {
+  test('[WS17] are found by globs, sorted, with links but without ignored folders', async () => {
     const { fixture, tree } = await started();
     putFiles(tree, {
       'dist/z.js': '',
@@ -511,9 +511,10 @@ describe('files of a workspace', () => {
     symlinkSync('a.js', join(tree, 'dist/link.js'));
     const matched = async (...globs: readonly string[]): Promise<readonly string[]> =>
       valueOf(await fixture.workspaces.match('run_1', globs));
-    expect(await matched('dist/*.js')).toEqual(['dist/a.js', 'dist/z.js']);
+    expect(await matched('dist/*.js')).toEqual(['dist/a.js', 'dist/link.js', 'dist/z.js']);
     expect(await matched('dist/*', '!*.map', 'report.xml')).toEqual([
       'dist/a.js',
+      'dist/link.js',
       'dist/z.js',
       'sub/report.xml',
     ]);
