@@ -1,13 +1,22 @@
 /** Verbs against the real HTTP server over the workbench in memory of `http-fixture.ts`. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { writeServerFile } from '../src/cli/server-file.ts';
 import { createCliFixture } from './cli-fixture.ts';
 import type { CliFixture, Json } from './cli-fixture.ts';
-import { openHttpFixture, planText, until } from './http-fixture.ts';
+import { PLAYED_DIFF, openHttpFixture, planText, until } from './http-fixture.ts';
 import type { HttpFixture } from './http-fixture.ts';
 
 let cli: CliFixture;
@@ -458,5 +467,87 @@ describe.skipIf(!hasScript)('in a terminal', () => {
     expect(http.workbench.run(newestRun())?.status).toBe('blocked');
     early.type('\r');
     expect(await early.ended).toBe(3);
+  });
+});
+
+describe('reviewing', () => {
+  test('[CL24] a diff spells out what a terminal would act on, or hide', async () => {
+    await cli.run('run', 'good.yaml');
+    const { exitCode, stdout, stderr } = await cli.run('run', 'diff', newestRun(), 'build');
+    expect([exitCode, stderr]).toEqual([0, '1 file changed, c0ffee to decade\n']);
+    expect(stdout).toContain('\n-one\n+two\\u001b[2K\\u202e\n');
+    const { documents } = await cli.json('run', 'diff', newestRun());
+    expect(documents).toEqual([PLAYED_DIFF]);
+    expect((await cli.run('run', 'diff', newestRun(), '--attempt', '1')).exitCode).toBe(2);
+    expect((await cli.run('run', 'diff', newestRun(), 'build', '--attempt', '2')).exitCode).toBe(5);
+  });
+
+  test('[CL24] a waiting request names its diff', async () => {
+    await cli.run('run', 'gate.yaml');
+    const id = openApproval();
+    const shown = await cli.run('approvals', 'show', id);
+    expect(shown.stdout).toContain(`ccdash approvals diff ${id}`);
+    expect((await cli.json('approvals', 'show', id)).documents).toMatchObject([{ id }]);
+    expect((await cli.json('approvals', 'diff', id)).documents).toEqual([PLAYED_DIFF]);
+    expect((await cli.run('approvals', 'diff', 'apr_none')).exitCode).toBe(5);
+  });
+
+  test('[CL25] the output of a step is shown whole, harmless, or as its bytes', async () => {
+    await cli.run('run', 'good.yaml');
+    const bytes = Buffer.from('10%\r20%\r\n\u001b[31mred\u001b]0;x\u0007\u00e9\u0000 end');
+    writeFileSync(http.workbench.outputFile, bytes);
+    const shown = await cli.run('logs', newestRun(), 'build');
+    expect([shown.exitCode, shown.stdout]).toEqual([0, '10%\n20%\nred\u00e9 end']);
+    const raw = await cli.run('logs', newestRun(), 'build', '--raw');
+    expect(raw.stdout).toBe(bytes.toString('utf8'));
+    const { documents } = await cli.json('logs', newestRun(), 'build', '--attempt', '1');
+    expect(documents.map(({ text }) => text).join('')).toBe(bytes.toString('utf8'));
+    const missing = await cli.json('logs', newestRun(), 'build', '--attempt', '2');
+    expect([missing.exitCode, missing.documents]).toMatchObject([
+      5,
+      [{ error: { type: 'OutputNotFound' } }],
+    ]);
+  });
+
+  test('[CL25] a large output passes through little memory', async () => {
+    await cli.run('run', 'good.yaml');
+    const size = 300_000_000;
+    truncateSync(http.workbench.outputFile, 0);
+    truncateSync(http.workbench.outputFile, size);
+    const [node, ...before] = cli.program;
+    const args = ['--max-old-space-size=64', ...before, 'logs', newestRun(), 'build', '--raw'];
+    const { env, projectDir: cwd } = cli;
+    const child = spawn(node, args, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    let received = 0;
+    let peak = 0;
+    child.stdout.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      const file = `/proc/${child.pid}/status`;
+      const status = existsSync(file) ? readFileSync(file, 'utf8') : '';
+      peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
+    });
+    await once(child, 'close');
+    expect([received, peak < 250_000]).toEqual([size, true]);
+  });
+
+  test('[CL25] a followed output goes on until the attempt ends', async () => {
+    writeFileSync(http.workbench.outputFile, 'begin\n');
+    await cli.run('run', 'hold.yaml', '--detach');
+    const followed = cli.start('logs', newestRun(), 'build', '--follow');
+    await until(() => followed.stdout() === 'begin\n');
+    appendFileSync(http.workbench.outputFile, 'more\n');
+    await until(() => followed.stdout() === 'begin\nmore\n');
+    await cli.run('cancel', newestRun());
+    expect(await followed.ended).toMatchObject({ exitCode: 0, stdout: 'begin\nmore\n' });
+  });
+
+  test('[CL25] Ctrl-C ends the looking, and the run goes on', async () => {
+    await cli.run('run', 'hold.yaml', '--detach');
+    writeFileSync(http.workbench.outputFile, 'begin\n');
+    const followed = cli.start('logs', newestRun(), 'build', '--follow');
+    await until(() => followed.stdout() === 'begin\n');
+    followed.child.kill('SIGINT');
+    expect((await followed.ended).exitCode).toBe(130);
+    expect(http.workbench.run(newestRun())?.status).toBe('running');
   });
 });

@@ -38,12 +38,17 @@ import type {
 import { createMemoryEventStore } from '@ccdash/core/testing';
 import { jsonDigest } from '../src/base/json-digest.ts';
 import { requestToCommand } from '../src/base/run-requests.ts';
-import type { SavedPlan, Workbench, WorkbenchRefusal } from '../src/base/workbench.ts';
+import type { DiffView, SavedPlan, Workbench, WorkbenchRefusal } from '../src/base/workbench.ts';
 import { openHttpServer } from '../src/http/open-http-server.ts';
 import type { HttpServer, HttpServerOptions } from '../src/http/open-http-server.ts';
 
 const ENGINE: Actor = { kind: 'engine', id: 'test' };
 const CHECKPOINT: Checkpoint = { commit: 'c0ffee', tree: 'facade' };
+export const PLAYED_DIFF: DiffView = {
+  ...{ from: 'c0ffee', to: 'decade', truncated: false },
+  files: [{ path: 'a', change: 'modified' }],
+  text: 'diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-one\n+two\u001b[2K\u202e\n',
+};
 const ANYBODY: ApprovalRequirement = {
   roles: ['approver'],
   people: [],
@@ -280,6 +285,20 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       states.has(runId)
         ? ok(Buffer.from('diff --git a/a b/a\n'))
         : err({ type: 'RunNotFound', runId }),
+    diff: async (runId, step, attempt) => {
+      const state = states.get(runId);
+      if (state === undefined) return err({ type: 'RunNotFound', runId });
+      const attempts = step === null ? null : state.steps.get(step)?.attempts;
+      if (attempts === undefined) return err({ type: 'StepNotFound', runId, step: step ?? '' });
+      if (attempts !== null && attempts[(attempt ?? attempts.length) - 1] === undefined) {
+        return err({ type: 'AttemptNotFound', runId, step: step ?? '' });
+      }
+      return ok(PLAYED_DIFF);
+    },
+    diffOfApproval: async (approvalId) => {
+      const isKnown = [...states.values()].some(({ approvals }) => approvals.has(approvalId));
+      return isKnown ? ok(PLAYED_DIFF) : err({ type: 'ApprovalNotFound', approvalId });
+    },
     approvals: () =>
       [...states.values()].flatMap((state) =>
         [...state.approvals.values()].map((approval) => approvalToView(state.runId, approval)),

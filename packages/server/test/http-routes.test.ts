@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { PROBLEMS, ROUTES } from '@ccdash/api';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openHttpFixture, planText } from './http-fixture.ts';
+import { PLAYED_DIFF, openHttpFixture, planText } from './http-fixture.ts';
 import type { HttpFixture, Received } from './http-fixture.ts';
 
 let http: HttpFixture;
@@ -353,6 +353,34 @@ describe('the output of an attempt', () => {
     const id = await launch({ a: 'true' });
     const path = `runs/${id}/steps/a/attempts/${encodeURIComponent(n)}/output`;
     expect((await http.send({ path })).json()).toMatchObject({ error: 'OutputNotFound' });
+  });
+});
+
+describe('a diff', () => {
+  test.each(['', '?step=a', '?step=a&attempt=1'])('[HT23] is told for %j', async (query) => {
+    const id = await launch({ a: 'true' });
+    const got = await http.send({ path: `runs/${id}/diff${query}` });
+    expect([got.status, got.json()]).toEqual([200, PLAYED_DIFF]);
+  });
+
+  test.each([
+    ['?step=nope', 404, 'StepNotFound'],
+    ['?step=a&attempt=2', 404, 'AttemptNotFound'],
+    ['?attempt=1', 400, 'QueryInvalid'],
+    ['?step=a&attempt=0', 400, 'QueryInvalid'],
+    ['?stepp=a', 400, 'QueryInvalid'],
+  ])('[HT23] for %j is refused with %i %s', async (query, status, error) => {
+    const id = await launch({ a: 'true' });
+    const got = await http.send({ path: `runs/${id}/diff${query}` });
+    expect([got.status, got.json()['error']]).toEqual([status, error]);
+  });
+
+  test('[HT23] is told for a request', async () => {
+    await launch({ a: 'true', b: 'approve' });
+    const { id } = await onlyApproval();
+    const got = await http.send({ path: `approvals/${String(id)}/diff` });
+    expect(got.json()).toEqual(PLAYED_DIFF);
+    expect((await http.send({ path: 'approvals/apr_9/diff' })).status).toBe(404);
   });
 });
 

@@ -493,3 +493,43 @@ describe('what comes with a repository', () => {
     expect(await openOther()).toBe('opened');
   });
 });
+
+describe('a diff', () => {
+  const diff = async (runId: string, of: string | null, attempt: number | null = null) => {
+    const told = await open.workbench.diff(runId, of, attempt);
+    if (!told.ok) throw new Error(JSON.stringify(told.error));
+    return told.value;
+  };
+
+  test('[HT23] shows what each step and the run changed, what a failed one did, and what a gate is about', async () => {
+    const runId = await launch(`
+  - { id: one, run: 'echo two > a.txt' }
+  - { id: bad, needs: [one], run: 'echo bad > b.txt; exit 1' }
+  - { id: look, needs: [one], approve: 'Good?' }`);
+    const run = await rest(runId);
+    const one = await diff(runId, 'one');
+    expect(one.files).toEqual([{ path: 'a.txt', change: 'modified' }]);
+    expect(one.text).toContain('-a\n+two\n');
+    expect([one.from === one.to, one.truncated]).toEqual([false, false]);
+    const bad = await diff(runId, 'bad', 1);
+    expect(bad.files).toEqual([{ path: 'b.txt', change: 'added' }]);
+    expect(bad.to).toBe(step(run, 'bad').attempts[0]?.setAside?.commit);
+    expect(await diff(runId, null)).toEqual(one);
+    expect(await diff(runId, 'look')).toEqual(one);
+    const { id } = openRequest(runId);
+    const asked = await open.workbench.diffOfApproval(id);
+    expect(asked.ok && asked.value).toEqual(one);
+    expect(await ask(runId, { type: 'cancel', reason: 'done' })).toBe('ok');
+  });
+
+  test('[HT23] of a step at work shows what it has changed up to now', async () => {
+    const runId = await launch("  - { id: work, run: 'echo now > c.txt; echo said; sleep 600' }");
+    await until(runId, (run) => step(run, 'work').status === 'running');
+    const path = open.workbench.outputPath(runId, 'work', 1) ?? '';
+    await expect.poll(() => existsSync(path) && readFileSync(path, 'utf8')).toBe('said\n');
+    const now = await diff(runId, 'work');
+    expect([now.to, now.files]).toEqual([null, [{ path: 'c.txt', change: 'added' }]]);
+    expect(await ask(runId, { type: 'cancel', reason: 'enough' })).toBe('ok');
+    await until(runId, (run) => run.status === 'canceled');
+  });
+});

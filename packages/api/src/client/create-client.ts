@@ -3,6 +3,7 @@ import { err, ok } from '@ccdash/core';
 import type {
   AdapterView,
   ApprovalView,
+  ChangedPath,
   Plan,
   PolicyVerdict,
   Result,
@@ -68,6 +69,15 @@ export interface DryRunView {
   readonly notCarried: readonly string[];
 }
 
+/** What changed; `to` is null for the work tree as it is at this moment. */
+export interface DiffView {
+  readonly from: string;
+  readonly to: string | null;
+  readonly files: readonly ChangedPath[];
+  readonly text: string;
+  readonly truncated: boolean;
+}
+
 export interface AuditReportView {
   readonly ok: boolean;
   readonly size: number;
@@ -80,6 +90,8 @@ export interface EventPage {
   readonly next: number | null;
 }
 
+export type OutputBytes = ReadableStream<Uint8Array>;
+
 export interface Client {
   /** Whether a server answers; the token is not shown to it. */
   isAlive(): Promise<boolean>;
@@ -90,6 +102,10 @@ export interface Client {
   launch(planId: string, body: LaunchBody): Answer<RunView>;
   runs(): Answer<readonly RunView[]>;
   run(id: string): Answer<RunView>;
+  /** The whole run when no step is named, its newest attempt when none is. */
+  diff(id: string, step: string | null, attempt: number | null): Answer<DiffView>;
+  /** Bytes of an attempt's output from `from` on, as they are kept now; nothing when there are none yet. */
+  output(id: string, step: string, attempt: number, from: number): Answer<OutputBytes>;
   runEvents(id: string, from: number, limit: number): Answer<EventPage>;
   cancel(id: string, body: CancelBody): Answer<RunView>;
   /** What applying the result would do. */
@@ -102,6 +118,7 @@ export interface Client {
   retry(id: string, body: ControlBody): Answer<RunView>;
   approvals(status?: string): Answer<readonly ApprovalView[]>;
   approval(id: string): Answer<ApprovalView>;
+  approvalDiff(id: string): Answer<DiffView>;
   decide(id: string, body: DecisionBody): Answer<RunView>;
   adapters(): Answer<readonly AdapterView[]>;
   auditEvents(from: number, limit: number): Answer<EventPage>;
@@ -227,6 +244,19 @@ export function createClient(options: ClientOptions): Client {
     launch: (planId, body) => json('POST', `/plans/${encodeURIComponent(planId)}/runs`, body),
     runs: () => json('GET', '/runs'),
     run: (id) => json('GET', runPath(id)),
+    diff: (id, step, attempt) => {
+      const query = new URLSearchParams();
+      if (step !== null) query.set('step', step);
+      if (attempt !== null) query.set('attempt', String(attempt));
+      return json('GET', `${runPath(id)}/diff?${query.toString()}`);
+    },
+    output: async (id, step, attempt, from) => {
+      const path = `${runPath(id)}/steps/${encodeURIComponent(step)}/attempts/${attempt}/output`;
+      const headers = { range: `bytes=${from}-` };
+      const response = await request('GET', path, undefined, { headers });
+      if (response.ok) return ok(response.value.body ?? emptyBytes());
+      return response.error.error === 'RangeNotSatisfiable' ? ok(emptyBytes()) : response;
+    },
     runEvents: (id, from, limit) =>
       json('GET', `${runPath(id)}/events?from=${from}&limit=${limit}`),
     cancel: (id, body) => json('POST', `${runPath(id)}/cancel`, body),
@@ -242,6 +272,7 @@ export function createClient(options: ClientOptions): Client {
     approvals: (status) =>
       json('GET', `/approvals${status === undefined ? '' : `?status=${status}`}`),
     approval: (id) => json('GET', approvalPath(id)),
+    approvalDiff: (id) => json('GET', `${approvalPath(id)}/diff`),
     decide: (id, body) => json('POST', `${approvalPath(id)}/decisions`, body),
     adapters: () => json('GET', '/adapters'),
     auditEvents: (from, limit) => json('GET', `/audit?from=${from}&limit=${limit}`),
@@ -256,6 +287,10 @@ export function createClient(options: ClientOptions): Client {
     shutdown: () => json('POST', '/shutdown'),
     events,
   };
+}
+
+function emptyBytes(): OutputBytes {
+  return new ReadableStream({ start: (controller) => controller.close() });
 }
 
 /** In a function of its own: the compiler takes a property that changes meanwhile for a constant. */

@@ -6,6 +6,7 @@ export type {
   ApplySummaryView,
   ClientError,
   ClientOptions,
+  DiffView,
   DryRunView,
   EventPage,
   LoginView,

@@ -5,6 +5,7 @@ import {
   approvalsQuery,
   cancelRequest,
   controlRequest,
+  diffQuery,
   decisionRequest,
   emptyRequest,
   launchRequest,
@@ -19,6 +20,7 @@ import {
   adapterResponse,
   approvalResponse,
   auditReport,
+  diffResponse,
   dryRunResponse,
   eventPage,
   healthResponse,
@@ -55,6 +57,7 @@ export type RouteName =
   | 'getRun'
   | 'runEvents'
   | 'attemptOutput'
+  | 'diffOfRun'
   | 'cancelRun'
   | 'applyRun'
   | 'patchOfRun'
@@ -63,6 +66,7 @@ export type RouteName =
   | 'retryRun'
   | 'listApprovals'
   | 'getApproval'
+  | 'diffOfApproval'
   | 'decideApproval'
   | 'listAdapters'
   | 'auditEvents'
@@ -164,6 +168,14 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     status: 200,
     response: 'text/plain',
   },
+  diffOfRun: {
+    method: 'get',
+    path: '/runs/{id}/diff',
+    summary: 'What the run has changed, or a step of it, or one attempt of that',
+    query: diffQuery,
+    status: 200,
+    response: diffResponse,
+  },
   cancelRun: {
     method: 'post',
     path: '/runs/{id}/cancel',
@@ -226,6 +238,13 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     summary: 'One approval request',
     status: 200,
     response: approvalResponse,
+  },
+  diffOfApproval: {
+    method: 'get',
+    path: '/approvals/{id}/diff',
+    summary: 'What has changed in the workspace that a request is about',
+    status: 200,
+    response: diffResponse,
   },
   decideApproval: {
     method: 'post',

@@ -13,6 +13,8 @@ export type ProblemWord =
   | 'InputInvalid'
   | 'ProjectUnusable'
   | 'Quarantined'
+  | 'AttemptNotFound'
+  | 'DiffUnavailable'
   | 'OutputNotFound'
   | 'RouteNotFound'
   | 'MethodNotAllowed'
@@ -70,6 +72,8 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   InputInvalid: { status: 422, title: 'The inputs are not those that the plan asks for.' },
   ProjectUnusable: { status: 422, title: 'The project cannot be worked on as it is.' },
   Quarantined: { status: 500, title: 'The run has met a bug and is set aside.' },
+  AttemptNotFound: { status: 404, title: 'The step has no such attempt.' },
+  DiffUnavailable: { status: 409, title: 'There is no difference to show.' },
   OutputNotFound: { status: 404, title: 'There is no such attempt.' },
   RouteNotFound: { status: 404, title: 'There is no such address.' },
   MethodNotAllowed: { status: 405, title: 'The address does not take this method.' },

@@ -55,6 +55,11 @@ export interface ApprovalsQuery {
   readonly status?: ApprovalStatus | undefined;
 }
 
+export interface DiffQuery {
+  readonly step: string | null;
+  readonly attempt: number | null;
+}
+
 export interface RevisionQuery {
   readonly revision?: number | undefined;
 }
@@ -129,6 +134,13 @@ export const pageQuery: z.ZodType<PageQuery> = z.strictObject({
 export const approvalsQuery: z.ZodType<ApprovalsQuery> = z.strictObject({
   status: z.enum(['open', 'approved', 'rejected', 'expired', 'stale', 'withdrawn']).optional(),
 });
+
+export const diffQuery: z.ZodType<DiffQuery> = z
+  .strictObject({
+    step: stepId.min(1).nullable().default(null),
+    attempt: z.coerce.number().int().min(1).nullable().default(null),
+  })
+  .refine(({ step, attempt }) => attempt === null || step !== null, 'an attempt needs its step');
 
 export const revisionQuery: z.ZodType<RevisionQuery> = z.strictObject({
   revision: z.coerce.number().int().min(1).optional(),

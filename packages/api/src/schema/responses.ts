@@ -68,6 +68,15 @@ const changedPath = z.object({
   change: z.enum(['added', 'modified', 'deleted', 'type-changed']),
 });
 
+/** What changed; `to` is null for the work tree as it is at this moment. */
+export const diffResponse: z.ZodType = z.object({
+  from: z.string(),
+  to: z.string().nullable(),
+  files: z.array(changedPath),
+  text: z.string(),
+  truncated: z.boolean(),
+});
+
 /** What applying a result would do; its digest agrees to exactly that. */
 export const applySummary: z.ZodType = z.object({
   as: z.enum(['branch', 'squash', 'merge']),

@@ -83,6 +83,8 @@ export interface Workspaces {
     from: Checkpoint,
     to: Checkpoint,
   ): Promise<Result<readonly ChangedPath[], Failure>>;
+  /** The work tree as it is at this moment, as the id of a tree; `parent` is the checkpoint it came from. */
+  treeNow(runId: string, parent: Checkpoint): Promise<Result<string, Failure>>;
   /** Unified diff between two checkpoints, cut off at `maxBytes`. */
   diff(
     runId: string,

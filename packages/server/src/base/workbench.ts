@@ -5,6 +5,7 @@ import type {
   ApplyPreview,
   AdapterView,
   ApprovalView,
+  ChangedPath,
   Failure,
   JsonObject,
   Plan,
@@ -86,6 +87,18 @@ export interface ApplySummary extends ApplyPreview {
   readonly digest: string;
 }
 
+/** What changed in a run's workspace. */
+export interface DiffView {
+  /** Commits of the run's workspace. `to` is null for the work tree as it is at this moment. */
+  readonly from: string;
+  readonly to: string | null;
+  readonly files: readonly ChangedPath[];
+  /** Unified. */
+  readonly text: string;
+  /** It is longer than `text`. */
+  readonly truncated: boolean;
+}
+
 export type WorkbenchRefusal =
   | Refusal
   | StoreUnavailable
@@ -96,6 +109,9 @@ export type WorkbenchRefusal =
   /** What was agreed to is not what would happen now. */
   | { readonly type: 'SummaryMoved'; readonly runId: string }
   | { readonly type: 'NotApplicable'; readonly failure: Failure }
+  | { readonly type: 'AttemptNotFound'; readonly runId: string; readonly step: string }
+  /** There is nothing to compare yet, or the workspace cannot be read. */
+  | { readonly type: 'DiffUnavailable'; readonly failure: Failure }
   | { readonly type: 'Quarantined'; readonly runId: string; readonly detail: string };
 
 export interface AuditReport {
@@ -133,6 +149,20 @@ export interface Workbench {
   ): Promise<Result<RunView, WorkbenchRefusal>>;
   /** The whole result as a patch. */
   patch(runId: string): Promise<Result<Uint8Array, WorkbenchRefusal>>;
+  /**
+   * What a step's attempt changed, the newest when `attempt` is null; the whole run so far when `step` is. Of an attempt
+   * that is at work: what it has changed up to now.
+   */
+  diff(
+    runId: string,
+    step: string | null,
+    attempt: number | null,
+  ): Promise<Result<DiffView, WorkbenchRefusal>>;
+  /**
+   * What whoever decides a request has before them: of a tool call what its attempt has changed up to now, of any other
+   * the whole run up to the commit that the request is bound to.
+   */
+  diffOfApproval(approvalId: string): Promise<Result<DiffView, WorkbenchRefusal>>;
   /** Every approval request of the project, newest first. */
   approvals(): readonly ApprovalView[];
   /** Events of a run, oldest first. */

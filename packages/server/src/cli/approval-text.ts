@@ -38,6 +38,7 @@ export function approvalToLines(
       `  ${one.decision === 'approve' ? 'approved' : 'rejected'} by ${one.approver}`,
       quiet(one.reason === '' ? '' : `: ${toPlainLine(one.reason)}`),
     ]),
+    ...(status === 'open' ? [[quiet(`  changes   ccdash approvals diff ${id}`)]] : []),
     [quiet(`  digest    ${subjectDigest}`)],
   ];
 }
@@ -115,7 +116,11 @@ function shownToLines(shown: unknown, run: RunView | null): readonly Line[] {
       const { bytes, tail } = output;
       const last = tail.slice(-TAIL_LINES);
       const title = `  ${reference}, ${bytes} bytes, its last ${last.length} lines:`;
-      return [[quiet(title)], ...last.map((line): Line => ['    ', toPlainText(line)])];
+      return [
+        [quiet(title)],
+        ...last.map((line): Line => ['    ', toPlainText(line)]),
+        [quiet(`    all of it: ccdash logs ${run?.id ?? 'RUN'} ${stepId}`)],
+      ];
     }
     const value = step?.outputs?.[key];
     if (value !== undefined) return fieldToLines(reference, textOf(value));

@@ -38,6 +38,22 @@ export async function listApprovals(context: Context, isAll: boolean): Promise<n
   return EXIT.done;
 }
 
+export async function showApproval(context: Context, id: string): Promise<number> {
+  const connection = await connect(context);
+  if (!connection.ok) return refuse(context, connection.error);
+  const { client } = connection.value;
+  const approval = await findApproval(client, id);
+  if (!approval.ok) return refuse(context, approval.error);
+  if (context.isJson) {
+    context.writeJson(approval.value);
+    return EXIT.done;
+  }
+  const run = await client.run(approval.value.runId);
+  if (!run.ok) return refuse(context, problemToRefusal(run.error));
+  for (const line of approvalToLines(context, approval.value, run.value)) context.say(...line);
+  return EXIT.done;
+}
+
 export interface DecisionOptions {
   readonly decision: 'approve' | 'reject';
   readonly reason: string;

@@ -22,6 +22,8 @@ export interface Context {
   warn(...spans: readonly Span[]): void;
   /** One JSON document on a line of stdout. */
   writeJson(value: unknown): void;
+  /** Text that has been made harmless, or bytes for a program; resolves when it is taken. */
+  write(text: string | Uint8Array): Promise<void>;
   /** Text for programs, as it is. */
   writeRaw(text: string | Uint8Array): void;
 }
@@ -49,6 +51,10 @@ export function createContext(options: ContextOptions): Context {
     say: (...spans) => write(isJson ? stderr : stdout, spans),
     warn: (...spans) => write(stderr, spans),
     writeJson: (value) => stdout.write(`${toPlainJson(value)}\n`),
+    write: (text) =>
+      new Promise((resolve) => {
+        stdout.write(text, () => resolve());
+      }),
     writeRaw: (text) => stdout.write(text),
   };
 }

@@ -14,6 +14,17 @@ export function toPlainText(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(ESCAPE_SEQUENCES, '').replace(CONTROLS, '');
 }
 
+/**
+ * `text` with each character that a terminal would act on, or not show, spelled out: `\\u001b`. For what is reviewed,
+ * where nothing may be hidden; tabs and line feeds stay.
+ */
+export function toVisibleText(text: string): string {
+  return text.replace(CONTROLS, (character) => {
+    const codes = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
+    return codes.map((code) => `\\u${code.toString(16).padStart(4, '0')}`).join('');
+  });
+}
+
 /** `text` on one line, cut off at `width` characters. */
 export function toPlainLine(text: string, width: number = Infinity): string {
   const line = toPlainText(text)

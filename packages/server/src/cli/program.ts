@@ -116,6 +116,33 @@ function addRunVerbs(program: Command, act: Act): void {
     .description('the state of a run')
     .argument('<run>', 'its id, or the beginning of it')
     .action((id: string) => act(async (context) => (await verbs()).showRun(context, id)));
+  run
+    .command('diff')
+    .description('what a run changed, or a step of it; of a step at work: up to now')
+    .argument('<run>')
+    .argument('[step]')
+    .option('--attempt <n>', 'of the step (default: the newest)', toNumberFromOne)
+    .action((id: string, step: string | undefined, { attempt }: { attempt?: number }) =>
+      act(async (context) => {
+        const { diffRun } = await import('./review-verbs.ts');
+        return diffRun(context, id, { step: step ?? null, attempt: attempt ?? null });
+      }),
+    );
+  program
+    .command('logs')
+    .description('the whole output of a step, without what a terminal would act on')
+    .argument('<run>')
+    .argument('<step>')
+    .option('--attempt <n>', 'which one (default: the newest)', toNumberFromOne)
+    .option('--follow', 'until the attempt ends', false)
+    .option('--raw', 'the bytes as they are, for a file or a pipe', false)
+    .action((id: string, step: string, options: LogFlags) =>
+      act(async (context) => {
+        const { attempt, follow: isFollowed, raw: isRaw } = options;
+        const { showOutput } = await import('./review-verbs.ts');
+        return showOutput(context, id, step, { attempt: attempt ?? null, isFollowed, isRaw });
+      }),
+    );
   program
     .command('runs')
     .description('every run, newest first')
@@ -199,6 +226,12 @@ function addRunVerbs(program: Command, act: Act): void {
   control('retry', 'run failed steps again, from where they began');
 }
 
+interface LogFlags {
+  readonly attempt?: number;
+  readonly follow: boolean;
+  readonly raw: boolean;
+}
+
 interface ApplyFlags {
   readonly as: 'branch' | 'squash' | 'merge' | 'patch';
   readonly branch?: string;
@@ -212,12 +245,25 @@ interface ApplyFlags {
 
 function addApprovalVerbs(program: Command, act: Act): void {
   const verbs = () => import('./approval-verbs.ts');
-  program
+  const approvals = program
     .command('approvals')
     .description('what waits for a decision: what, why, which rule, digest')
     .option('--all', 'also those that are decided', false)
+    .helpCommand(false)
     .action(({ all }: { all: boolean }) =>
       act(async (context) => (await verbs()).listApprovals(context, all)),
+    );
+  approvals
+    .command('show')
+    .description('one request')
+    .argument('<id>', 'of the request, or the beginning of it')
+    .action((id: string) => act(async (context) => (await verbs()).showApproval(context, id)));
+  approvals
+    .command('diff')
+    .description('what has changed in the workspace that a request is about')
+    .argument('<id>', 'of the request, or the beginning of it')
+    .action((id: string) =>
+      act(async (context) => (await import('./review-verbs.ts')).diffApproval(context, id)),
     );
   interface Options {
     readonly reason?: string;
@@ -304,6 +350,12 @@ function toPort(text: string): number {
 function toCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
   return Number(text);
+}
+
+function toNumberFromOne(text: string): number {
+  const count = toCount(text);
+  if (count === 0) throw new InvalidArgumentError('They are numbered from 1.');
+  return count;
 }
 
 function addPair(text: string, pairs: Pairs): Pairs {

@@ -144,6 +144,8 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   InputInvalid: EXIT.usage,
   ProjectUnusable: EXIT.usage,
   Quarantined: EXIT.failed,
+  AttemptNotFound: EXIT.notFound,
+  DiffUnavailable: EXIT.conflict,
   OutputNotFound: EXIT.notFound,
   RouteNotFound: EXIT.notFound,
   MethodNotAllowed: EXIT.failed,

@@ -12,6 +12,7 @@ import type {
   WorkbenchRefusal,
 } from '../base/workbench.ts';
 import { createApply } from './apply.ts';
+import { createDiffs } from './diffs.ts';
 import { requestToCommand } from '../base/run-requests.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Engine } from './engine.ts';
@@ -123,6 +124,7 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     },
     request,
     ...createApply(deps, engine),
+    ...createDiffs(deps, engine),
     approvals: () =>
       statesNewestFirst().flatMap((state) =>
         [...state.approvals.values()]

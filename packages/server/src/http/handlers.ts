@@ -5,6 +5,7 @@ import {
   cancelRequest,
   controlRequest,
   decisionRequest,
+  diffQuery,
   emptyRequest,
   launchRequest,
   openApiDocument,
@@ -154,6 +155,10 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       }
       return outputToResponse(path, call.headers.get('range'));
     },
+    diffOfRun: async (call) => {
+      const { step, attempt } = call.query(diffQuery);
+      return answer(await workbench.diff(call.param('id'), step, attempt));
+    },
     cancelRun: (call) => control(call, { type: 'cancel', ...call.body(cancelRequest) }),
     applyRun: async (call) => {
       const { digest, reason, ...request } = call.body(applyRequest);
@@ -193,6 +198,7 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
         ? refusalToProblem({ type: 'ApprovalNotFound', approvalId })
         : Response.json(approval);
     },
+    diffOfApproval: async (call) => answer(await workbench.diffOfApproval(call.param('id'))),
     decideApproval: async (call) => {
       const approvalId = call.param('id');
       const approval = workbench.approvals().find((one) => one.id === approvalId);

@@ -158,6 +158,15 @@ function wordsFor(refusal: WorkbenchRefusal): Words {
       const { message, hint } = refusal.failure;
       return { detail: message, ...(hint === null ? {} : { hint }) };
     }
+    case 'AttemptNotFound':
+      return {
+        detail: `Step ${refusal.step} of run ${refusal.runId} has no such attempt.`,
+        hint: `See its attempts: ccdash run show ${refusal.runId}`,
+      };
+    case 'DiffUnavailable': {
+      const { message, hint } = refusal.failure;
+      return { detail: message, ...(hint === null ? {} : { hint }) };
+    }
     case 'Quarantined':
       return {
         detail: `Run ${refusal.runId} is set aside: ${refusal.detail}`,

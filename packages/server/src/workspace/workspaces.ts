@@ -127,6 +127,18 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         return ok(changed.value.map(({ path, change }) => ({ path: bytesToText(path), change })));
       }),
 
+    treeNow: (runId, parent) =>
+      withRun(runId, async (repository, folder) => {
+        const known = checkIds(parent);
+        if (!known.ok) return known;
+        const carried = carriedPaths(folder);
+        const options = { tracked: [], carried, maxFileBytes, folderBits: 0o500 } as const;
+        const taken = await repository.snapshot(parent.commit, options);
+        if (!taken.ok) return taken;
+        if (isUnkeepable(taken.value)) return unkeepableToFailure(taken.value, maxFileBytes);
+        return ok(taken.value.tree);
+      }),
+
     diff: async (runId, from, to, maxBytes) =>
       guarded(async () => {
         const known = checkIds(from, to);
