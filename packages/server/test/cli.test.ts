@@ -470,6 +470,17 @@ describe.skipIf(!hasScript)('in a terminal', () => {
   });
 });
 
+test('[CL26] a retry that names no step says which is interrupted, and both ways on', async () => {
+  await cli.run('run', 'gone.yaml');
+  const id = newestRun();
+  const refused = await cli.run('retry', id);
+  expect(refused.exitCode).toBe(6);
+  expect(refused.stderr).toContain(`Of run ${id} build is interrupted`);
+  expect(refused.stderr).toContain(`ccdash resume ${id} build`);
+  expect(refused.stderr).toContain(`ccdash retry ${id} build`);
+  expect((await cli.run('retry', id, 'build')).exitCode).toBe(0);
+});
+
 describe('reviewing', () => {
   test('[CL24] a diff spells out what a terminal would act on, or hide', async () => {
     await cli.run('run', 'good.yaml');

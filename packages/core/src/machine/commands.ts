@@ -165,7 +165,13 @@ export type Refusal =
   | { readonly type: 'ReasonRequired'; readonly approvalId: string }
   | { readonly type: 'FormInvalid'; readonly approvalId: string; readonly detail: string }
   | { readonly type: 'NothingToResume'; readonly runId: string; readonly status: string }
-  | { readonly type: 'NothingToRetry'; readonly runId: string; readonly status: string };
+  | {
+      readonly type: 'NothingToRetry';
+      readonly runId: string;
+      readonly status: string;
+      /** Steps that are tried again only when they are named. */
+      readonly interrupted: readonly StepId[];
+    };
 
 /** One sentence for each refusal; the docs and the API's titles come from here. */
 export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {

@@ -583,7 +583,9 @@ function retryRun(draft: Draft, only: StepId | null, reason: string | null): Ref
     (step) => canRetry(step, only !== null) && (only === null || step.id === only),
   );
   if (steps.length === 0 || state.cancelRequest !== null) {
-    return { type: 'NothingToRetry', runId: state.runId, status: runStatus(state) };
+    const isNamable = state.cancelRequest === null && only === null;
+    const interrupted = isNamable ? interruptedSteps(state) : [];
+    return { type: 'NothingToRetry', runId: state.runId, status: runStatus(state), interrupted };
   }
   for (const { id } of steps) {
     draft.emit({
@@ -592,6 +594,12 @@ function retryRun(draft: Draft, only: StepId | null, reason: string | null): Ref
     });
   }
   return null;
+}
+
+function interruptedSteps(state: RunState): readonly StepId[] {
+  return [...state.steps.values()]
+    .filter(({ status }) => status === 'interrupted')
+    .map(({ id }) => id);
 }
 
 /** A whole run retries what failed or waits for a repair outside; an interrupted step only when it is named. */

@@ -126,11 +126,21 @@ function wordsFor(refusal: WorkbenchRefusal): Words {
         detail: `Run ${refusal.runId} is ${refusal.status}; it is not paused, and no step of it is interrupted.`,
         hint: `Look at it: ccdash run show ${refusal.runId}`,
       };
-    case 'NothingToRetry':
+    case 'NothingToRetry': {
+      const { runId, interrupted } = refusal;
+      const [step] = interrupted;
+      if (step !== undefined) {
+        const others = interrupted.length === 1 ? 'is' : 'are';
+        return {
+          detail: `Of run ${runId} ${interrupted.join(', ')} ${others} interrupted; nothing has failed.`,
+          hint: `Go on where it was: ccdash resume ${runId} ${step}. Begin it anew: ccdash retry ${runId} ${step}`,
+        };
+      }
       return {
         detail: `Run ${refusal.runId} is ${refusal.status}; no step of it can be tried again.`,
         hint: `Look at it: ccdash run show ${refusal.runId}`,
       };
+    }
     case 'StoreUnavailable':
       return {
         detail: refusal.detail,
