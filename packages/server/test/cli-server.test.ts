@@ -70,14 +70,35 @@ describe('the server in the background', () => {
     writeFileSync(join(cli.stateDir, 'server.json'), JSON.stringify(second));
   });
 
-  test('[CL19] a server that does not start is an error with the last lines of its log', async () => {
+  test('[CL19] a server that refuses to start is told by its own refusal, not by what its log had before', async () => {
     writeFileSync(join(cli.stateDir, 'log.db'), 'this is no database, and long enough to see it');
+    writeFileSync(join(cli.stateDir, 'server.log'), '{"error":{"type":"Older"}}\nolder words\n');
     const { exitCode, documents } = await cli.json('runs');
     expect(exitCode).toBe(1);
     const { error } = documents[0] as { error: { type: string; detail: string; hint: string } };
-    expect(error.type).toBe('ServerNotStarted');
+    expect(error.type).toBe('NotALog');
     expect(error.detail).toContain('log.db');
-    expect(error.hint).toContain('server.log');
+    expect(error.hint).not.toBe('');
+    const told = await cli.run('runs');
+    expect(told.stderr).toContain(error.detail);
+    expect(told.stderr).not.toContain('older words');
+  });
+
+  test('[CL19] a server that dies before it can say why is an error with the last lines of its log', async () => {
+    const dying = createCliFixture([
+      '--import',
+      'data:text/javascript,if (process.argv.includes("--background")) { console.error("no memory left"); process.exit(9); }',
+    ]);
+    try {
+      const { exitCode, documents } = await dying.json('runs');
+      expect(exitCode).toBe(1);
+      const { error } = documents[0] as { error: { type: string; detail: string; hint: string } };
+      expect(error.type).toBe('ServerNotStarted');
+      expect(error.detail).toContain('no memory left');
+      expect(error.hint).toContain('server.log');
+    } finally {
+      dying.remove();
+    }
   });
 
   test('[CL20] a follower outlives the server: the next one goes on where it was', async () => {

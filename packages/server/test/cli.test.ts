@@ -481,6 +481,73 @@ test('[CL26] a retry that names no step says which is interrupted, and both ways
   expect((await cli.run('retry', id, 'build')).exitCode).toBe(0);
 });
 
+describe('an exit code', () => {
+  const table: readonly (readonly [code: number, what: string, args: () => readonly string[]])[] = [
+    [0, 'a list', () => ['runs']],
+    [0, 'a run that succeeds', () => ['run', 'good.yaml']],
+    [0, 'a run that is only launched', () => ['run', 'gate.yaml', '--detach']],
+    [0, 'a valid plan', () => ['plan', 'check', 'good.yaml']],
+    [0, 'an intact log', () => ['audit', 'verify']],
+    [0, 'a version', () => ['--version']],
+    [1, 'a run that fails', () => ['run', 'bad.yaml']],
+    [2, 'a verb that there is not', () => ['launch']],
+    [2, 'an option that there is not', () => ['runs', '--verbose']],
+    [2, 'an argument too few', () => ['watch']],
+    [2, 'an argument too many', () => ['runs', 'all']],
+    [2, 'a plan that is not valid', () => ['run', 'broken.yaml']],
+    [2, 'an input that there is not', () => ['run', 'good.yaml', '--input', 'x=1']],
+    [2, 'an empty id', () => ['approve', '']],
+    [2, 'no id at all', () => ['run', 'show', '../logins']],
+    [2, 'a rejection without a reason', () => ['reject', openApproval()]],
+    [2, 'a folder that there is not', () => ['runs', '--project', '/nope']],
+    [2, 'a port that the server has not', () => ['serve', '--port', '1']],
+    [2, 'a host that the server has not', () => ['serve', '--host', '::1']],
+    [3, 'a run that waits for people', () => ['run', 'gate.yaml']],
+    [5, 'a run that there is not', () => ['watch', 'run_nope']],
+    [5, 'a request that there is not', () => ['approve', 'apr_nope']],
+    [5, 'a step that there is not', () => ['logs', newestRun(), 'nope']],
+    [6, 'a digest that has moved', () => ['approve', openApproval(), '--digest', 'sha256:0']],
+    [6, 'a run that has nothing to resume', () => ['resume', newestRun()]],
+  ];
+
+  beforeAll(async () => {
+    await cli.run('run', 'gate.yaml');
+  });
+
+  test.each(table)('[CL9] %i is that of %s', async (code, _, args) => {
+    const given = args();
+    const { exitCode, stdout, stderr } = await cli.run(...given);
+    expect(exitCode, stdout + stderr).toBe(code);
+    expect(stdout + stderr).not.toMatch(/^ {4}at |\/api\/v1\//m);
+  });
+});
+
+describe('help', () => {
+  test.each([['runs'], ['run'], ['run', 'show'], ['plan', 'check'], ['audit', 'verify']])(
+    '[CL27] of %s %s tells the options that every verb takes',
+    async (...args) => {
+      const { exitCode, stdout } = await cli.run(...args.filter(Boolean), '--help');
+      expect(exitCode).toBe(0);
+      for (const option of ['--json', '--project <dir>', '--help'])
+        expect(stdout).toContain(option);
+    },
+  );
+
+  test('[CL27] the version is that of the package', async () => {
+    const file = new URL('../package.json', import.meta.url);
+    const { version } = JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string };
+    expect((await cli.run('--version')).stdout).toBe(`${version}\n`);
+  });
+});
+
+test('[CL13] a server that lives keeps where it listens: another port or host is refused, its own is not', async () => {
+  const { port } = new URL(http.server.url);
+  const refused = await cli.json('serve', '--port', '1');
+  expect(refused.documents).toMatchObject([{ error: { type: 'UsageError' } }]);
+  expect(JSON.stringify(refused.documents)).toContain('ccdash stop');
+  expect((await cli.run('serve', '--port', port, '--host', '127.0.0.1')).exitCode).toBe(0);
+});
+
 describe('reviewing', () => {
   test('[CL24] a diff spells out what a terminal would act on, or hide', async () => {
     await cli.run('run', 'good.yaml');

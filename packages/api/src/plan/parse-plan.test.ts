@@ -583,3 +583,8 @@ describe('the examples', () => {
     await expect(`${JSON.stringify(reading.plan, null, 2)}\n`).toMatchFileSnapshot(recorded);
   });
 });
+
+it('[PL2] a type of an input that is none is told once, not again at its default', () => {
+  const inputs = 'inputs: { n: { type: integer, default: 3 } }\n';
+  expect(placesOf(inputs + withSteps('  - { id: a, run: x }\n'))).toEqual(['1:22 BadValue']);
+});

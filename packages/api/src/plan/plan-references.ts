@@ -66,8 +66,11 @@ function checkInputs({ raw, add }: Context): void {
   for (const [name, input] of Object.entries(recordAt(raw, 'inputs') ?? {})) {
     const type = textAt(input, 'type');
     const value = valueAt(input, ['default']);
-    const scalar = ['string', 'number', 'boolean'].includes(typeof value);
-    if (type === undefined || !scalar || typeof value === type) continue;
+    const scalars: readonly unknown[] = ['string', 'number', 'boolean'];
+    // A type that is none is told once, where it stands.
+    if (!scalars.includes(type) || !scalars.includes(typeof value) || typeof value === type) {
+      continue;
+    }
     const detail = `The default of \`${name}\` is ${quoted(value)}, and its type is ${type}.`;
     const hint = `Write a ${type}, or change the type.`;
     add('WrongType', ['inputs', name, 'default'], detail, hint);

@@ -7,7 +7,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClient, err, ok } from '@ccdash/api/client';
@@ -56,6 +56,7 @@ async function startServer(
   const logPath = join(project.stateDir, 'server.log');
   const logged = openLog(project.stateDir, logPath);
   if (!logged.ok) return logged;
+  const logStart = fstatSync(logged.value).size;
   try {
     const deadline = performance.now() + START_PATIENCE_MS;
     let child = spawnServer(context, project, logged.value);
@@ -64,13 +65,13 @@ async function startServer(
       const found = await findServer(project);
       if (found !== null) return ok(found);
       if (child.exitCode === null && child.signalCode === null) continue;
-      if (child.exitCode !== EXIT.conflict) return err(notStarted(child, logPath));
+      if (child.exitCode !== EXIT.conflict) return err(notStarted(child, logPath, logStart));
       await wait(RACE_PAUSE_MS);
       const other = await findServer(project);
       if (other !== null) return ok(other);
       child = spawnServer(context, project, logged.value);
     }
-    return err(notStarted(child, logPath));
+    return err(notStarted(child, logPath, logStart));
   } finally {
     closeSync(logged.value);
   }
@@ -97,7 +98,7 @@ const SMALL_ARENAS = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65536' } 
 function spawnServer(context: Context, project: Project, log: number): ChildProcess {
   const [, program = ''] = process.argv;
   const node = [...process.execArgv, SMALL_YOUNG_SPACE, program];
-  const args = [...node, 'serve', '--background', '--project', project.dir];
+  const args = [...node, 'serve', '--background', '--json', '--project', project.dir];
   const child = spawn(process.execPath, args, {
     cwd: project.dir,
     env: { ...SMALL_ARENAS, ...context.env },
@@ -108,20 +109,40 @@ function spawnServer(context: Context, project: Project, log: number): ChildProc
   return child;
 }
 
-function notStarted(child: ChildProcess, logPath: string): CliRefusal {
+function notStarted(child: ChildProcess, logPath: string, logStart: number): CliRefusal {
   const how =
     child.exitCode === null && child.signalCode === null
       ? `It did not answer within ${START_PATIENCE_MS / 1000} s.`
       : `It ended with ${child.signalCode ?? child.exitCode ?? 'nothing'}.`;
-  const lines = readTail(logPath);
+  const written = readFrom(logPath, logStart);
+  const refusal = refusalIn(written);
+  if (refusal !== null) return refusal;
+  const lines = written.slice(-LOG_LINES);
   const said = lines.length === 0 ? '' : ` It said last:\n${lines.join('\n')}`;
   const hint = `Start it by hand to see more: ccdash serve. Its log: ${logPath}`;
   return cliRefusal('ServerNotStarted', `${how}${said}`, hint);
 }
 
-function readTail(path: string): readonly string[] {
+/** What a server that refuses to start says last, being asked for JSON. */
+function refusalIn(lines: readonly string[]): CliRefusal | null {
+  for (const line of lines.toReversed()) {
+    try {
+      const said = JSON.parse(line) as { readonly error?: Partial<CliRefusal> } | null;
+      const { type, title, detail, hint } = said?.error ?? {};
+      const isWhole = [type, title, detail].every((part) => typeof part === 'string');
+      if (isWhole) return { type, title, detail, hint: hint ?? null } as CliRefusal;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+  }
+  return null;
+}
+
+/** Lines from the byte `start` on: what was there before is not about this start. */
+function readFrom(path: string, start: number): readonly string[] {
   try {
-    return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-LOG_LINES);
+    const text = readFileSync(path).subarray(start).toString('utf8').trimEnd();
+    return text === '' ? [] : text.split('\n');
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return [];
     throw error;

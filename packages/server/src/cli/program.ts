@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { createContext } from './context.ts';
 import type { Context } from './context.ts';
+import { readVersion } from './version.ts';
 
 type Pairs = Readonly<Record<string, string>>;
 
@@ -20,6 +21,7 @@ export function createProgram({ onExit }: ProgramOptions): Command {
     .description('Runs coding-agent work as durable, supervised plans over a git repository.')
     .option('--json', 'one JSON document, or one JSON object a line where it streams')
     .option('--project <dir>', 'the project (default: the git repository around this folder)')
+    .version(readVersion(), '--version', 'the version of ccdash')
     .helpCommand(false)
     .showHelpAfterError('(see: ccdash --help)')
     .addHelpText('after', '\nWithout a verb: ccdash serve. Exit codes: 0 done, 1 failed, 2 usage,')
@@ -39,7 +41,15 @@ export function createProgram({ onExit }: ProgramOptions): Command {
   addApprovalVerbs(program, act);
   addAdapterVerbs(program, act);
   addAuditVerbs(program, act);
+  forEachVerb(program, (verb) => verb.configureHelp({ showGlobalOptions: true }));
   return program;
+}
+
+function forEachVerb(command: Command, act: (verb: Command) => void): void {
+  for (const verb of command.commands) {
+    act(verb);
+    forEachVerb(verb, act);
+  }
 }
 
 type Act = (verb: (context: Context) => Promise<number>) => Promise<void>;
@@ -48,17 +58,31 @@ function addServerVerbs(program: Command, act: Act): void {
   program
     .command('serve')
     .description('server and web workbench on loopback; prints the link to open')
-    .option('--port <n>', 'port (default: any that is free)', toPort, 0)
-    .option('--host <host>', '127.0.0.1, ::1 or localhost', '127.0.0.1')
+    .option('--port <n>', 'port (default: any that is free)', toPort)
+    .option('--host <host>', '127.0.0.1, ::1 or localhost (default: 127.0.0.1)')
     .option('--open', 'open the link in a browser', false)
-    .option('--background', 'as other verbs start it: says nothing but to its log', false)
-    .action((options: { port: number; host: string; open: boolean; background: boolean }) =>
-      act(async (context) => (await import('./serve.ts')).serve(context, options)),
+    .addOption(
+      new Option('--background', 'as other verbs start it: says nothing but to its log')
+        .default(false)
+        .hideHelp(),
+    )
+    .action(({ port, host, open, background }: ServeFlags) =>
+      act(async (context) => {
+        const { serve } = await import('./serve.ts');
+        return serve(context, { port: port ?? null, host: host ?? null, open, background });
+      }),
     );
   program
     .command('stop')
     .description('end the server; work in progress goes on by itself')
     .action(() => act(async (context) => (await import('./serve.ts')).stop(context)));
+}
+
+interface ServeFlags {
+  readonly port?: number;
+  readonly host?: string;
+  readonly open: boolean;
+  readonly background: boolean;
 }
 
 function addPlanVerbs(program: Command, act: Act): void {

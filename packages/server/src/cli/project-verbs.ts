@@ -21,7 +21,10 @@ export async function init(context: Context): Promise<number> {
   for (const path of written) context.say({ text: 'wrote', style: 'good' }, `  ${path}`);
   for (const path of kept) context.say({ text: 'kept', style: 'quiet' }, `   ${path}`);
   const plan = [...written, ...kept].find((path) => path.startsWith('.ccdash/plans/'));
-  context.say(`Next: ccdash run ${plan ?? 'PLAN'}`);
+  context.say('The policy and config take effect once you have accepted them: ccdash trust');
+  context.say(
+    `Until then the same rules, as shipped, are in force. Next: ccdash run ${plan ?? 'PLAN'}`,
+  );
   return EXIT.done;
 }
 

@@ -19,9 +19,14 @@ export interface Project {
 /** Errors: NoProject; StateUnusable when the state would lie in the repository or nowhere for sure. */
 export function findProject(context: Context): Result<Project, CliRefusal> {
   const from = resolve(context.cwd, context.projectOption ?? '.');
+  const isFolder = statSync(from, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (!isFolder) {
+    const hint = 'Name a folder within a git repository: --project DIR';
+    return err(cliRefusal('NoProject', `There is no folder ${from}.`, hint));
+  }
   const dir = repositoryAround(from);
   if (dir === null) {
-    const hint = 'Go to a git repository, or name one: --project DIR';
+    const hint = 'Go to a git repository, make one with `git init`, or name one: --project DIR';
     return err(cliRefusal('NoProject', `${from} is in no git repository.`, hint));
   }
   const stateHome = stateHomeOf(context.env);
@@ -45,7 +50,6 @@ function stateHomeOf(env: NodeJS.ProcessEnv): string {
 }
 
 function repositoryAround(from: string): string | null {
-  if (statSync(from, { throwIfNoEntry: false })?.isDirectory() !== true) return null;
   for (let dir = realpathSync(from); ; dir = dirname(dir)) {
     if (statSync(join(dir, '.git'), { throwIfNoEntry: false }) !== undefined) return dir;
     if (dir === dirname(dir)) return null;

@@ -110,8 +110,9 @@ export async function showOutput(
   const run = await findRun(client, id);
   if (!run.ok) return refuse(context, run.error);
   const known = run.value.steps.find((one) => one.id === step);
-  const found = attempt ?? known?.attempts.length ?? 1;
-  if (found === 0) return refuse(context, nothingRan(run.value.id, step, known?.kind));
+  if (known === undefined) return refuse(context, noStep(run.value.id, step));
+  const found = attempt ?? known.attempts.length;
+  if (found === 0) return refuse(context, nothingRan(run.value.id, step, known.kind));
   const gone = new AbortController();
   const onInterrupt = (): void => gone.abort();
   process.on('SIGINT', onInterrupt);
@@ -144,7 +145,13 @@ function outputToText(text: string): string {
   return toPlainText(text.replace(/\r(?!\n)/g, '\n'));
 }
 
-function nothingRan(runId: string, step: string, kind: string | undefined): CliRefusal {
+function noStep(runId: string, step: string): CliRefusal {
+  const detail = `Run ${runId} has no step ${toPlainJson(step)}.`;
+  const hint = `See its steps: ccdash run show ${runId}`;
+  return { type: 'StepNotFound', title: 'The run has no such step.', detail, hint };
+}
+
+function nothingRan(runId: string, step: string, kind: string): CliRefusal {
   const isGate = kind === 'approval';
   const detail = isGate ? `${step} is an approval: it runs nothing.` : `${step} has not run yet.`;
   return {

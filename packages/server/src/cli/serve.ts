@@ -7,11 +7,14 @@ import type { Connection } from './connect.ts';
 import type { Context } from './context.ts';
 import { findProject } from './project.ts';
 import { EXIT, cliRefusal, failureToRefusal, problemToRefusal, refuse } from './refusals.ts';
+import type { CliRefusal } from './refusals.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
 
 export interface ServeOptions {
-  readonly host: string;
-  readonly port: number;
+  /** null: 127.0.0.1, or wherever the server that lives listens. */
+  readonly host: string | null;
+  /** null: any that is free. */
+  readonly port: number | null;
   readonly open: boolean;
   /** Started by another verb: nobody reads what it says but as a log. */
   readonly background: boolean;
@@ -22,11 +25,15 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
   if (!found.ok) return refuse(context, found.error);
   const { dir: projectDir, stateHome, stateDir } = found.value;
   const living = await findServer(found.value);
-  if (living !== null) return greetAgain(context, living, options);
+  if (living !== null) {
+    const refusal = listensElsewhere(living.url, options);
+    return refusal === null ? greetAgain(context, living, options) : refuse(context, refusal);
+  }
   const { startServer } = await import('../app.ts');
   const { host, port } = options;
+  const listen = { host: host ?? '127.0.0.1', port: port ?? 0 };
   const say = (line: string): void => context.warn(line);
-  const started = await startServer({ projectDir, stateHome, host, port, say });
+  const started = await startServer({ projectDir, stateHome, ...listen, say });
   if (!started.ok) return refuse(context, failureToRefusal(started.error));
   const server = started.value;
   const stop = (): void => {
@@ -44,6 +51,20 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
     removeServerFile(stateDir);
   }
   return EXIT.done;
+}
+
+/** A host or a port that was asked for counts; the server that lives cannot change its own. */
+function listensElsewhere(url: string, { host, port }: ServeOptions): CliRefusal | null {
+  const living = new URL(url);
+  const name = living.hostname.replace(/^\[|\]$/g, '');
+  const isOther = (port !== null && port !== Number(living.port)) || (host ?? name) !== name;
+  if (!isOther) return null;
+  const detail = `A server of this project runs already, at ${url}: it does not change where it listens.`;
+  return cliRefusal(
+    'UsageError',
+    detail,
+    'End it first: ccdash stop. Or leave --host and --port out.',
+  );
 }
 
 function greet(context: Context, projectDir: string, url: string, loginUrl: string): void {

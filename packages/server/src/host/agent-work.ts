@@ -311,7 +311,10 @@ function providerSecrets({ spec, secretByName }: WorkContext): Record<string, st
   );
 }
 
+/** Of an agent that never began: no model was called, so what it cost is known. */
+const UNSPENT: Usage = { inputTokens: 0, outputTokens: 0, cachedTokens: 0, usd: 0 };
+
 function failed(failure: Failure): AttemptOutcome {
-  const nothing = { exitCode: null, signal: null, output: null, outputs: {}, usage: null };
+  const nothing = { exitCode: null, signal: null, output: null, outputs: {}, usage: UNSPENT };
   return { ...nothing, status: 'failed', failure, retryable: false };
 }

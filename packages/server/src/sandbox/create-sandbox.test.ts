@@ -282,6 +282,20 @@ describe('the probe', () => {
     });
   });
 
+  test.each(['exit 0', 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"'])(
+    '[SB13] does not take %j for bubblewrap, and names the program',
+    async (script) => {
+      const program = join(stateDir, 'bwrap');
+      writeFileSync(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      expect(await probeBubblewrap(stateDir)).toEqual({
+        available: false,
+        problem: expect.stringMatching(
+          /bwrap is not bubblewrap.*bwrap first in the PATH/,
+        ) as string,
+      });
+    },
+  );
+
   test('[SB13] says what it said where it fails, and then nothing is enclosed', async () => {
     writeFileSync(
       join(stateDir, 'bwrap'),

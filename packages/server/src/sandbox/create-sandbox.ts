@@ -55,7 +55,9 @@ export function createSandbox(options: SandboxOptions): Sandbox {
 }
 
 const PROBE_ARGS = ['--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL'];
-const PROBE_MOUNTS = ['--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', '--', '/bin/true'];
+const PROBE_MOUNTS = ['--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev'];
+/** In a PID namespace of its own the shell is among the first processes. */
+const PROBE_PROGRAM = ['--', '/bin/sh', '-c', 'echo $$'];
 
 /** Whether bubblewrap, found on `path`, works on this machine, by running it once. */
 export async function probeBubblewrap(path: string): Promise<SandboxProbe> {
@@ -71,9 +73,18 @@ export async function probeBubblewrap(path: string): Promise<SandboxProbe> {
   }
   return new Promise((resolve) => {
     const limits = { env: {}, timeout: 10_000 };
-    execFile(program, [...PROBE_ARGS, ...PROBE_MOUNTS], limits, (error, _, stderr) => {
-      if (error === null) resolve({ available: true, problem: null });
-      else resolve(unavailable(toProblem(error, stderr.trim())));
+    const args = [...PROBE_ARGS, ...PROBE_MOUNTS, ...PROBE_PROGRAM];
+    execFile(program, args, limits, (error, stdout, stderr) => {
+      if (error !== null) resolve(unavailable(toProblem(error, stderr.trim())));
+      else if (/^[1-9]\n$/.test(stdout)) {
+        resolve({ available: true, problem: null });
+      } else {
+        resolve(
+          unavailable(
+            `${program} is not bubblewrap, or does not do its work: a program under it was not apart from the others. Put the real bwrap first in the PATH of the server.`,
+          ),
+        );
+      }
     });
   });
 }
