@@ -470,6 +470,26 @@ describe.skipIf(!hasScript)('in a terminal', () => {
   });
 });
 
+test.each(['/dev/null', '/proc', '/proc/ccdash'])(
+  '[CL28] a state folder that cannot be, below %s, is refused at once and in words',
+  async (home) => {
+    const [node, ...args] = cli.program;
+    for (const verb of ['runs', 'serve', 'stop']) {
+      const child = spawn(node, [...args, verb, '--json'], {
+        ...{ cwd: cli.projectDir, env: { ...cli.env, CCDASH_HOME: home } },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let stdout = '';
+      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
+      const [exitCode] = (await once(child, 'close')) as [number];
+      expect([exitCode, JSON.parse(stdout)]).toMatchObject([
+        1,
+        { error: { type: 'StateUnusable' } },
+      ]);
+    }
+  },
+);
+
 test('[CL26] a retry that names no step says which is interrupted, and both ways on', async () => {
   await cli.run('run', 'gone.yaml');
   const id = newestRun();

@@ -7,14 +7,14 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClient, err, ok } from '@ccdash/api/client';
 import type { Client, Result } from '@ccdash/api/client';
 import { isErrno } from '../base/process-identity.ts';
 import type { Context } from './context.ts';
-import { findProject } from './project.ts';
+import { findProject, makeStateDir } from './project.ts';
 import type { Project } from './project.ts';
 import { EXIT, cliRefusal } from './refusals.ts';
 import type { CliRefusal } from './refusals.ts';
@@ -36,6 +36,8 @@ const LOG_LINES = 12;
 export async function connect(context: Context): Promise<Result<Connection, CliRefusal>> {
   const project = findProject(context);
   if (!project.ok) return project;
+  const made = makeStateDir(project.value.stateDir);
+  if (!made.ok) return made;
   const found = await findServer(project.value);
   return found === null ? startServer(context, project.value) : ok(found);
 }
@@ -54,7 +56,7 @@ async function startServer(
   project: Project,
 ): Promise<Result<Connection, CliRefusal>> {
   const logPath = join(project.stateDir, 'server.log');
-  const logged = openLog(project.stateDir, logPath);
+  const logged = openLog(logPath);
   if (!logged.ok) return logged;
   const logStart = fstatSync(logged.value).size;
   try {
@@ -77,9 +79,8 @@ async function startServer(
   }
 }
 
-function openLog(stateDir: string, logPath: string): Result<number, CliRefusal> {
+function openLog(logPath: string): Result<number, CliRefusal> {
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     return ok(openSync(logPath, 'a', 0o600));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;

@@ -21,11 +21,14 @@ export async function init(context: Context): Promise<number> {
   for (const path of written) context.say({ text: 'wrote', style: 'good' }, `  ${path}`);
   for (const path of kept) context.say({ text: 'kept', style: 'quiet' }, `   ${path}`);
   const plan = [...written, ...kept].find((path) => path.startsWith('.ccdash/plans/'));
-  context.say('The policy and config take effect once you have accepted them: ccdash trust');
-  context.say(
-    `Until then the same rules, as shipped, are in force. Next: ccdash run ${plan ?? 'PLAN'}`,
-  );
+  if (written.length > 0) tellTrust(context);
+  context.say(`Next: ccdash run ${plan ?? 'PLAN'}`);
   return EXIT.done;
+}
+
+function tellTrust(context: Context): void {
+  context.say('The policy and config take effect once you have accepted them: ccdash trust');
+  context.say('Until then the rules as they are shipped are in force.');
 }
 
 export async function trust(context: Context): Promise<number> {

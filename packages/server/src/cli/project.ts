@@ -1,9 +1,10 @@
 /** Which project a verb is about, and where its state is. */
-import { realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { err, ok } from '@ccdash/api/client';
 import type { Result } from '@ccdash/api/client';
+import { isErrno } from '../base/process-identity.ts';
 import { projectStateDir } from '../base/project-state.ts';
 import type { Context } from './context.ts';
 import { cliRefusal } from './refusals.ts';
@@ -40,6 +41,37 @@ export function findProject(context: Context): Result<Project, CliRefusal> {
     return err(cliRefusal('StateUnusable', `${stateDir} lies inside the project.`, hint));
   }
   return ok({ dir, stateHome, stateDir });
+}
+
+/**
+ * Makes the state folder where it is missing. Errors: StateUnusable.
+ * Folder by folder: where the system has no such folders (`/proc`), Node's own way of making parents never ends.
+ */
+export function makeStateDir(stateDir: string): Result<void, CliRefusal> {
+  const missing: string[] = [];
+  try {
+    for (let dir = stateDir; ; dir = dirname(dir)) {
+      if (statSync(dir, { throwIfNoEntry: false }) !== undefined) break;
+      missing.unshift(dir);
+    }
+    for (const dir of missing) makeFolder(dir);
+    accessSync(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
+    return ok(undefined);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    const detail = `The state folder ${stateDir} cannot be used (${String(error.code)}).`;
+    const hint = 'Make it writable for you, or set CCDASH_HOME to another folder.';
+    return err(cliRefusal('StateUnusable', detail, hint));
+  }
+}
+
+/** Somebody else may make it at the same time. */
+function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { mode: 0o700 });
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+  }
 }
 
 function stateHomeOf(env: NodeJS.ProcessEnv): string {

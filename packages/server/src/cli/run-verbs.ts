@@ -225,7 +225,10 @@ async function readPlanFile(context: Context, file: string): Promise<Result<Plan
     return err(cliRefusal('FileUnusable', `${file} is too large for a plan.`, hint));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
-    const detail = `${file} cannot be read (${String(error.code)}).`;
+    const isGone = error.code === 'ENOENT';
+    const detail = isGone
+      ? `There is no file ${file}.`
+      : `${file} cannot be read (${String(error.code)}).`;
     const hint = 'Name a plan file; `ccdash init` writes an example.';
     return err(cliRefusal('FileUnusable', detail, hint));
   }

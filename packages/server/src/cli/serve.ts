@@ -5,7 +5,7 @@ import { isAlive } from '../base/process-identity.ts';
 import { findServer } from './connect.ts';
 import type { Connection } from './connect.ts';
 import type { Context } from './context.ts';
-import { findProject } from './project.ts';
+import { findProject, makeStateDir } from './project.ts';
 import { EXIT, cliRefusal, failureToRefusal, problemToRefusal, refuse } from './refusals.ts';
 import type { CliRefusal } from './refusals.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
@@ -24,6 +24,8 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
   const found = findProject(context);
   if (!found.ok) return refuse(context, found.error);
   const { dir: projectDir, stateHome, stateDir } = found.value;
+  const made = makeStateDir(stateDir);
+  if (!made.ok) return refuse(context, made.error);
   const living = await findServer(found.value);
   if (living !== null) {
     const refusal = listensElsewhere(living.url, options);
@@ -111,6 +113,8 @@ const POLL_MS = 50;
 export async function stop(context: Context): Promise<number> {
   const project = findProject(context);
   if (!project.ok) return refuse(context, project.error);
+  const made = makeStateDir(project.value.stateDir);
+  if (!made.ok) return refuse(context, made.error);
   const file = readServerFile(project.value.stateDir);
   const connection = await findServer(project.value);
   if (file === null || connection === null) {
