@@ -14,6 +14,7 @@ export {
   applyRequest,
   pauseRequest,
   previewQuery,
+  restartRequest,
   planTextRequest,
   revisionQuery,
 } from './schema/requests.ts';
@@ -27,6 +28,8 @@ export type {
   ApplyBody,
   ApplyRequest,
   PauseBody,
+  RestartBody,
+  RestartRequest,
   PauseRequest,
   DecisionBody,
   DecisionRequest,

@@ -25,6 +25,8 @@ export type {
   ValidationStep,
 } from './plan/plan.ts';
 export { MAX_AUTOMATIC_RESUMES, decide } from './machine/decide.ts';
+export { impactOf } from './machine/impact.ts';
+export type { Impact } from './machine/impact.ts';
 export type { Decided } from './machine/decide.ts';
 export { REFUSALS } from './machine/commands.ts';
 export type {

@@ -1,5 +1,5 @@
 /** Steps, approvals and cancels in every turn they can take, on one real workbench. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunView } from '@ccdash/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -475,5 +475,35 @@ describe('a result', () => {
     const refused = await apply(runId, 'branch', 'sha256:another');
     expect(refused).toMatchObject({ ok: false, error: { type: 'SummaryMoved' } });
     expect(bench.events(runId).at(-1)?.type).toBe('RunEnded');
+  });
+});
+
+describe('a restart', () => {
+  test('[EN42] sets the workspace back, runs again what was built on it, and keeps what was there', async () => {
+    const runId = await bench.launch(`  - { id: first, run: echo one >> log.txt }
+  - { id: second, run: echo two >> log.txt }
+  - { id: third, run: grep -q never log.txt }
+`);
+    expect((await bench.rest(runId)).status).toBe('failed');
+    const restart = { type: 'restart', step: 'second', reason: 'again' } as const;
+    const summary = await bench.workbench().preview(runId, restart, OWNER);
+    if (!summary.ok) throw new Error(summary.error.type);
+    expect(summary.value).toMatchObject({
+      ...{ kept: ['first'], again: ['second', 'third'], stale: ['second'] },
+      files: [{ path: 'log.txt', change: 'modified' }],
+    });
+    const before = bench.workbench().run(runId)?.checkpoint?.commit;
+    const { digest } = summary.value;
+    const done = await bench.workbench().requestAgreed(runId, restart, digest, OWNER);
+    expect(done.ok).toBe(true);
+    await bench.rest(runId);
+    expect(readFileSync(bench.inTree(runId, 'log.txt'), 'utf8')).toBe('one\ntwo\n');
+    expect(bench.checkpointGit(runId, 'show', `${String(before)}:log.txt`)).toBe('one\ntwo\n');
+    const started = bench.events(runId, 'AttemptStarted').map(({ data }) => data);
+    expect(started.map((each) => (each as { step: string }).step)).toEqual([
+      ...['first', 'second', 'third', 'second', 'third'],
+    ]);
+    const late = await bench.workbench().requestAgreed(runId, restart, digest, OWNER);
+    expect(late).toMatchObject({ ok: false, error: { type: 'SummaryMoved' } });
   });
 });

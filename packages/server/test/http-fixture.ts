@@ -16,6 +16,7 @@ import {
   effectKey,
   effectsOf,
   err,
+  impactOf,
   ok,
   planStep,
   runToView,
@@ -38,7 +39,15 @@ import type {
 import { createMemoryEventStore } from '@ccdash/core/testing';
 import { jsonDigest } from '../src/base/json-digest.ts';
 import { requestToCommand } from '../src/base/run-requests.ts';
-import type { DiffView, SavedPlan, Workbench, WorkbenchRefusal } from '../src/base/workbench.ts';
+import type {
+  DiffView,
+  SavedPlan,
+  Workbench,
+  WorkbenchRefusal,
+  Caller,
+  ControlRequest,
+  ImpactSummary,
+} from '../src/base/workbench.ts';
 import { openHttpServer } from '../src/http/open-http-server.ts';
 import type { HttpServer, HttpServerOptions } from '../src/http/open-http-server.ts';
 
@@ -172,7 +181,21 @@ export function createPlayedWorkbench(): PlayedWorkbench {
     }
   }
 
-  return {
+  function summaryOf(
+    runId: string,
+    asked: ControlRequest,
+    by: Caller,
+  ): Result<ImpactSummary, WorkbenchRefusal> {
+    const state = states.get(runId);
+    if (state === undefined) return err({ type: 'RunNotFound', runId });
+    const context = { at: new Date(0).toISOString(), nowMs: 0, actor: by.actor };
+    const impact = impactOf(state, requestToCommand(asked, by), context);
+    if (!impact.ok) return impact;
+    const summary = { action: asked.type, ...impact.value, files: [], sideEffects: [] };
+    return ok({ ...summary, digest: jsonDigest(summary as unknown as JsonObject) });
+  }
+
+  const workbench: PlayedWorkbench = {
     outputFile,
     requests,
     get launches() {
@@ -262,6 +285,13 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       const state = states.get(runId);
       return state === undefined ? err({ type: 'RunNotFound', runId }) : ok(runToView(state));
     },
+    preview: async (runId, asked, by) => summaryOf(runId, asked, by),
+    requestAgreed: async (runId, asked, digest, by) => {
+      const summary = summaryOf(runId, asked, by);
+      if (!summary.ok) return summary;
+      if (summary.value.digest !== digest) return err({ type: 'SummaryMoved', runId });
+      return workbench.request(runId, asked, by);
+    },
     previewApply: async (runId, { as, branch, message }) => {
       const { tree } = states.get(runId)?.checkpoint ?? CHECKPOINT;
       return ok({
@@ -315,6 +345,7 @@ export function createPlayedWorkbench(): PlayedWorkbench {
     auditVerify: async () => ({ ok: true, size: store.size(), root: 'root', problem: null }),
     auditExport: () => store.readAll(0, Infinity).map((event) => JSON.stringify(event)),
   };
+  return workbench;
 }
 
 function evaluate(state: RunState, step: string, approvalId: string): Evaluation {

@@ -4,6 +4,7 @@ import type {
   AdapterView,
   ApprovalView,
   ChangedPath,
+  Impact,
   Plan,
   PolicyVerdict,
   Result,
@@ -19,6 +20,7 @@ import type {
   DecisionBody,
   LaunchBody,
   PauseBody,
+  RestartBody,
 } from '../schema/requests.ts';
 import type { ProblemBody } from '../schema/problems.ts';
 import { readSse } from './sse.ts';
@@ -55,6 +57,20 @@ export interface LoginView {
 export interface ApplySummaryView extends ApplyPreview {
   readonly as: ApplyMode;
   readonly message: string;
+  readonly digest: string;
+}
+
+export type ControlAction = 'cancel' | 'pause' | 'resume' | 'retry' | 'restart';
+
+/** What an action would do; `digest` agrees to exactly that. */
+export interface ImpactSummaryView extends Impact {
+  readonly action: ControlAction;
+  readonly files: readonly ChangedPath[];
+  readonly sideEffects: readonly {
+    readonly step: string;
+    readonly attempts: number;
+    readonly hosts: readonly string[];
+  }[];
   readonly digest: string;
 }
 
@@ -108,6 +124,9 @@ export interface Client {
   output(id: string, step: string, attempt: number, from: number): Answer<OutputBytes>;
   runEvents(id: string, from: number, limit: number): Answer<EventPage>;
   cancel(id: string, body: CancelBody): Answer<RunView>;
+  restart(id: string, body: RestartBody): Answer<RunView>;
+  /** What an action would do. */
+  preview(id: string, action: ControlAction, body: object): Answer<ImpactSummaryView>;
   /** What applying the result would do. */
   previewApply(id: string, body: ApplyBody): Answer<ApplySummaryView>;
   /** Needs the digest of the summary. */
@@ -260,6 +279,8 @@ export function createClient(options: ClientOptions): Client {
     runEvents: (id, from, limit) =>
       json('GET', `${runPath(id)}/events?from=${from}&limit=${limit}`),
     cancel: (id, body) => json('POST', `${runPath(id)}/cancel`, body),
+    restart: (id, body) => json('POST', `${runPath(id)}/restart`, body),
+    preview: (id, action, body) => json('POST', `${runPath(id)}/${action}?preview=true`, body),
     previewApply: (id, body) => json('POST', `${runPath(id)}/apply?preview=true`, body),
     apply: (id, body) => json('POST', `${runPath(id)}/apply`, body),
     patch: async (id) => {

@@ -13,6 +13,7 @@ import {
   pauseRequest,
   planTextRequest,
   previewQuery,
+  restartRequest,
   revisionQuery,
 } from '../schema/requests.ts';
 import {
@@ -24,6 +25,7 @@ import {
   dryRunResponse,
   eventPage,
   healthResponse,
+  impactSummary,
   loginResponse,
   planCheckResponse,
   planResponse,
@@ -64,6 +66,7 @@ export type RouteName =
   | 'pauseRun'
   | 'resumeRun'
   | 'retryRun'
+  | 'restartRun'
   | 'listApprovals'
   | 'getApproval'
   | 'diffOfApproval'
@@ -180,9 +183,10 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     method: 'post',
     path: '/runs/{id}/cancel',
     summary: 'Ends a run',
+    query: previewQuery,
     body: cancelRequest,
     status: 200,
-    response: runResponse,
+    response: z.union([impactSummary, runResponse]),
   },
   applyRun: {
     method: 'post',
@@ -204,25 +208,37 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     method: 'post',
     path: '/runs/{id}/pause',
     summary: 'Lets nothing more begin in a run, until it is resumed',
+    query: previewQuery,
     body: pauseRequest,
     status: 200,
-    response: runResponse,
+    response: z.union([impactSummary, runResponse]),
   },
   resumeRun: {
     method: 'post',
     path: '/runs/{id}/resume',
     summary: 'Goes on with a paused run, and with interrupted steps',
+    query: previewQuery,
     body: controlRequest,
     status: 200,
-    response: runResponse,
+    response: z.union([impactSummary, runResponse]),
   },
   retryRun: {
     method: 'post',
     path: '/runs/{id}/retry',
     summary: 'Tries failed steps again',
+    query: previewQuery,
     body: controlRequest,
     status: 200,
-    response: runResponse,
+    response: z.union([impactSummary, runResponse]),
+  },
+  restartRun: {
+    method: 'post',
+    path: '/runs/{id}/restart',
+    summary: 'Goes back to before a step, and runs it and what was built on it again',
+    query: previewQuery,
+    body: restartRequest,
+    status: 200,
+    response: z.union([impactSummary, runResponse]),
   },
   listApprovals: {
     method: 'get',

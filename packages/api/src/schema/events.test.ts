@@ -105,7 +105,8 @@ const dataByType: RunEventData = {
   StepBlocked: { step: 'a', reason: 'configuration', failure },
   StepSkipped: { step: 'a', cause: 'condition' },
   StepRequeued: { step: 'a', cause: 'retry', mode: 'restore', reason: null, automatic: false },
-  StepInvalidated: { step: 'a', cause: 'b', reason: 'it runs again', gate: false },
+  StepInvalidated: { step: 'a', cause: 'b', reason: 'it runs again', gate: false, anew: true },
+  RunRewound: { step: 'a', checkpoint },
   StepFailed: { step: 'a', failure },
   GatePassed: { step: 'a', approvalId: 'apr_1', outputs: { version: '1' } },
   ApprovalRequested: {

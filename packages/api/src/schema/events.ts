@@ -287,7 +287,14 @@ const dataSchemas = {
     reason: text.nullable(),
     automatic: z.boolean(),
   }),
-  StepInvalidated: z.object({ ...step, cause: text, reason: text, gate: z.boolean() }),
+  StepInvalidated: z.object({
+    ...step,
+    cause: text,
+    reason: text,
+    gate: z.boolean(),
+    anew: z.boolean().exactOptional(),
+  }),
+  RunRewound: z.object({ ...step, checkpoint }),
   StepFailed: z.object({ ...step, failure }),
   GatePassed: z.object({ ...step, approvalId: text, outputs: jsonObjectSchema }),
 

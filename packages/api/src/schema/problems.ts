@@ -62,6 +62,7 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   ReasonRequired: { status: 422, title: REFUSALS.ReasonRequired },
   FormInvalid: { status: 422, title: REFUSALS.FormInvalid },
   NothingToResume: { status: 409, title: REFUSALS.NothingToResume },
+  NothingToRestart: { status: 409, title: REFUSALS.NothingToRestart },
   NothingToRetry: { status: 409, title: REFUSALS.NothingToRetry },
   SummaryMoved: { status: 409, title: 'What was agreed to is not what would happen now.' },
   NotApplicable: { status: 409, title: 'The result cannot be applied like this.' },

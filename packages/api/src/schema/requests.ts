@@ -22,10 +22,19 @@ export interface DecisionRequest {
 
 export interface CancelRequest {
   readonly reason: string;
+  readonly digest: string | null;
 }
 
 export interface PauseRequest {
   readonly reason: string | null;
+  /** Of the summary that was agreed to; null: done without one. */
+  readonly digest: string | null;
+}
+
+export interface RestartRequest {
+  readonly step: string;
+  readonly reason: string | null;
+  readonly digest: string | null;
 }
 
 export interface ApplyRequest {
@@ -44,6 +53,7 @@ export interface PreviewQuery {
 export interface ControlRequest {
   readonly step: string | null;
   readonly reason: string | null;
+  readonly digest: string | null;
 }
 
 export interface PageQuery {
@@ -70,6 +80,7 @@ export type DecisionBody = Pick<DecisionRequest, 'decision' | 'subjectDigest'> &
   Partial<DecisionRequest>;
 export type CancelBody = Partial<CancelRequest>;
 export type ApplyBody = Partial<ApplyRequest>;
+export type RestartBody = Partial<RestartRequest> & Pick<RestartRequest, 'step'>;
 export type PauseBody = Partial<PauseRequest>;
 export type ControlBody = Partial<ControlRequest>;
 
@@ -101,12 +112,16 @@ export const decisionRequest: z.ZodType<DecisionRequest> = z.strictObject({
   form: z.record(z.string().max(200), scalar).default({}),
 });
 
+const digest = z.string().max(200).nullable().default(null);
+
 export const cancelRequest: z.ZodType<CancelRequest> = z.strictObject({
   reason: reason.min(1).default('canceled'),
+  digest,
 });
 
 export const pauseRequest: z.ZodType<PauseRequest> = z.strictObject({
   reason: reason.nullable().default(null),
+  digest,
 });
 
 export const applyRequest: z.ZodType<ApplyRequest> = z.strictObject({
@@ -121,9 +136,16 @@ export const previewQuery: z.ZodType<PreviewQuery> = z.strictObject({
   preview: z.stringbool().default(false),
 });
 
+export const restartRequest: z.ZodType<RestartRequest> = z.strictObject({
+  step: stepId,
+  reason: reason.nullable().default(null),
+  digest,
+});
+
 export const controlRequest: z.ZodType<ControlRequest> = z.strictObject({
   step: stepId.nullable().default(null),
   reason: reason.nullable().default(null),
+  digest,
 });
 
 export const pageQuery: z.ZodType<PageQuery> = z.strictObject({

@@ -93,6 +93,38 @@ export const applySummary: z.ZodType = z.object({
   digest: z.string(),
 });
 
+const range = z.object({ least: z.number(), most: z.number() });
+
+/** What an action would do; its digest agrees to exactly that. */
+export const impactSummary: z.ZodType = z.object({
+  action: z.enum(['cancel', 'pause', 'resume', 'retry', 'restart']),
+  status: z.object({ before: z.enum(RUN_STATUSES), after: z.enum(RUN_STATUSES) }),
+  kept: z.array(z.string()),
+  again: z.array(z.string()),
+  stale: z.array(z.string()),
+  skipped: z.array(z.string()),
+  stopped: z.array(z.string()),
+  canceled: z.array(z.string()),
+  approvals: z.array(z.object({ id: z.string(), step: z.string(), was: z.string() })),
+  validations: z.array(z.string()),
+  rewinds: z.object({ from: checkpointSchema, to: checkpointSchema }).nullable(),
+  setsAside: z.array(z.string()),
+  sessions: z.array(
+    z.object({
+      step: z.string(),
+      session: z.string(),
+      way: z.enum(['continued', 'begun anew']),
+    }),
+  ),
+  spent: z.object({ tokens: z.number(), usd: z.number(), unknownCost: z.boolean() }),
+  expected: z.object({ usd: range.nullable(), tokens: range.nullable() }),
+  files: z.array(changedPath),
+  sideEffects: z.array(
+    z.object({ step: z.string(), attempts: z.int(), hosts: z.array(z.string()) }),
+  ),
+  digest: z.string(),
+});
+
 export const runResponse: z.ZodType = z.object({
   id: z.string(),
   plan: z.object({ id: z.string(), name: z.string(), revision: z.int(), digest: z.string() }),

@@ -136,6 +136,8 @@ export type RunCommand =
         | { readonly applied: false; readonly failure: Failure };
     }
   | { readonly type: 'PauseRun'; readonly reason: string | null }
+  /** Goes back to before a step that has begun: it runs again, and all that was built on it. */
+  | { readonly type: 'RestartFrom'; readonly step: StepId; readonly reason: string | null }
   | { readonly type: 'ResumeRun'; readonly step: StepId | null; readonly reason: string | null }
   | { readonly type: 'RetryRun'; readonly step: StepId | null; readonly reason: string | null };
 
@@ -172,6 +174,8 @@ export type Refusal =
       /** Steps that are tried again only when they are named. */
       readonly interrupted: readonly StepId[];
     };
+  | { readonly type: 'NothingToRestart'; readonly step: StepId; readonly status: string }
+  | { readonly type: 'NothingToRetry'; readonly runId: string; readonly status: string };
 
 /** One sentence for each refusal; the docs and the API's titles come from here. */
 export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {
@@ -194,5 +198,6 @@ export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {
   ReasonRequired: 'A rejection needs a reason.',
   FormInvalid: 'The form of the request is not filled in as it asks.',
   NothingToResume: 'The run is not paused, and no step of it is interrupted.',
+  NothingToRestart: 'The step has not begun, so there is nothing to go back to.',
   NothingToRetry: 'No step of the run can be tried again.',
 };

@@ -30,6 +30,7 @@ import { newDraft } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { createdState } from './evolve.ts';
 import type { AttemptEnd, RunEvent, RunEventData } from './events.ts';
+import { restartFrom } from './restart.ts';
 import { settle } from './settle.ts';
 import {
   changedFields,
@@ -102,6 +103,8 @@ function apply(draft: Draft, command: Exclude<RunCommand, { type: 'CreateRun' }>
       return endApply(draft, command.outcome);
     case 'PauseRun':
       return pauseRun(draft, command.reason);
+    case 'RestartFrom':
+      return restartFrom(draft, command.step, command.reason);
     case 'ResumeRun':
       return resumeRun(draft, command.step, command.reason);
     case 'RetryRun':

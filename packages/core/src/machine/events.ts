@@ -238,7 +238,11 @@ export interface RunEventData {
     readonly cause: StepId;
     readonly reason: string;
     readonly gate: boolean;
+    /** It begins anew from its checkpoint, in a new session; else it goes on with what it has. Absent = false. */
+    readonly anew?: boolean;
   };
+  /** A person went back to what `step` began from: the workspace is that again. */
+  RunRewound: Stepped & { readonly checkpoint: Checkpoint };
   StepFailed: Stepped & { readonly failure: Failure };
   GatePassed: Stepped & { readonly approvalId: string; readonly outputs: JsonObject };
 

@@ -6,7 +6,7 @@
 import { InvariantError, assertInvariant, unreachable } from '../base/invariant.ts';
 import { isWriter } from '../plan/plan.ts';
 import type { StepId } from '../plan/plan.ts';
-import type { AttemptEnd, RunEvent, RunEventData } from './events.ts';
+import type { AttemptEnd, Checkpoint, RunEvent, RunEventData } from './events.ts';
 import {
   approvalState,
   forkState,
@@ -17,6 +17,7 @@ import {
 } from './state.ts';
 import type {
   Applied,
+  Made,
   ApprovalState,
   AttemptState,
   AttemptStatus,
@@ -65,6 +66,7 @@ export function createdState(runId: string, event: RunEvent): RunState {
     startFailure: null,
     origin: null,
     checkpoint: null,
+    line: null,
     notCarried: [],
     applying: null,
     applied: [],
@@ -153,6 +155,10 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       return;
     case 'StepInvalidated':
       invalidateStep(state, event.data);
+      return;
+    case 'RunRewound':
+      state.checkpoint = event.data.checkpoint;
+      state.line = lineAt(state, event.data.checkpoint);
       return;
     case 'StepFailed':
       changeStep(state, event.data.step, event.type, {
@@ -281,6 +287,13 @@ function cancelSteps(state: RunState): void {
   }
 }
 
+/** The line without what came after `checkpoint`. */
+function lineAt(state: RunState, checkpoint: Checkpoint): Made | null {
+  let at = state.line;
+  while (at !== null && at.checkpoint.commit !== checkpoint.commit) at = at.before;
+  return at;
+}
+
 /** A requeue by a person opens the run again and gives the step its retries back. */
 function requeueStep(state: RunState, data: RunEventData['StepRequeued']): void {
   const step = stepState(state, data.step);
@@ -292,6 +305,7 @@ function requeueStep(state: RunState, data: RunEventData['StepRequeued']): void 
     granted: [],
     notBeforeMs: null,
     next: data.mode,
+    anew: false,
     tries: byPerson ? 0 : step.tries,
     automaticResumes: byPerson ? 0 : step.automaticResumes + (afterInterrupt ? 1 : 0),
   });
@@ -303,7 +317,8 @@ function requeueStep(state: RunState, data: RunEventData['StepRequeued']): void 
 
 function invalidateStep(state: RunState, data: RunEventData['StepInvalidated']): void {
   const step = stepState(state, data.step);
-  const sentBack = data.step === data.cause;
+  const anew = data.anew ?? false;
+  const sentBack = data.step === data.cause && !anew;
   changeStep(state, data.step, 'StepInvalidated', {
     waiting: null,
     failure: null,
@@ -314,7 +329,13 @@ function invalidateStep(state: RunState, data: RunEventData['StepInvalidated']):
     feedback: sentBack ? [...step.feedback, data.reason] : step.feedback,
     rejections: data.gate ? step.rejections + 1 : step.rejections,
     tries: 0,
+    anew,
+    ...(anew ? { automaticResumes: 0 } : {}),
   });
+  if (anew) {
+    state.ended = null;
+    state.endedAt = null;
+  }
 }
 
 function requestApproval(
@@ -521,5 +542,7 @@ function succeedAttempt(
     { outputs, checkpoint, feedback: [] },
   );
   // Others run beside writers: what they saw may be older than what the run has by now.
-  if (isWriter(planStep(state.created.plan, event.data.step))) state.checkpoint = checkpoint;
+  if (!isWriter(planStep(state.created.plan, event.data.step))) return;
+  state.line = { step: event.data.step, checkpoint, before: state.line };
+  state.checkpoint = checkpoint;
 }

@@ -44,6 +44,7 @@ const PLAIN: Surroundings = {
   blocks: false,
   pauses: false,
   applies: false,
+  restarts: false,
 };
 
 interface Case {
@@ -79,7 +80,12 @@ const CASES: readonly Case[] = [
   {
     name: 'an agent whose tools need leave',
     plan: testPlan([testAgent('a')]),
-    around: { ...PLAIN, verdicts: [ALLOW, ASK, DENY], toolCalls: 2, pauses: true },
+    around: { ...PLAIN, verdicts: [ALLOW, ASK, DENY], toolCalls: 2 },
+  },
+  {
+    name: 'an agent that waits at a gate while the run is paused',
+    plan: testPlan([testAgent('a')]),
+    around: { ...PLAIN, verdicts: [ALLOW, ASK], toolCalls: 1, pauses: true },
   },
   {
     name: 'a chain that ends in a gate which sends work back',
@@ -114,6 +120,15 @@ const CASES: readonly Case[] = [
       testCommand('d', { needs: ['b', 'c'] }),
     ]),
     around: { ...PLAIN, ends: ['succeeded', FAILED, GONE] },
+  },
+  {
+    name: 'two writers and a reader that people go back in',
+    plan: testPlan([
+      testCommand('a'),
+      testReader('b', { needs: ['a'] }),
+      testCommand('c', { needs: [] }),
+    ]),
+    around: { ...PLAIN, ends: ['succeeded', FAILED], restarts: true },
   },
   {
     name: 'a rejection while a writer and a reader work on what is sent back',
@@ -218,6 +233,7 @@ function isNoTransition(row: string): boolean {
   return (
     row.endsWith(' AttemptReported') ||
     row.endsWith(' ToolDecided') ||
+    row.endsWith(' RunRewound') ||
     ['succeeded', 'skipped', 'canceled'].some((status) => row === `${status} RunCanceled`)
   );
 }

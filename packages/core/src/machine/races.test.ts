@@ -81,6 +81,7 @@ const AROUND: Surroundings = {
   blocks: true,
   pauses: true,
   applies: true,
+  restarts: true,
 };
 
 /** A turn: an engine that does its work, anybody with anything, or a command that is late by `lag` states. */

@@ -48,7 +48,7 @@ function requeueStale(draft: Draft): void {
         step: step.id,
         cause: 'invalidated',
         // What an interrupted attempt left is given up: what it stood on changes.
-        mode: lastWorked(step)?.status === 'interrupted' ? 'restore' : 'continue',
+        mode: step.anew || lastWorked(step)?.status === 'interrupted' ? 'restore' : 'continue',
         reason: null,
         automatic: true,
       },

@@ -47,6 +47,8 @@ export interface RunState {
   origin: Checkpoint | null;
   /** The newest state of the workspace that a step has succeeded with. */
   checkpoint: Checkpoint | null;
+  /** The writers that made the checkpoint what it is, newest first; null at the origin. */
+  line: Made | null;
   notCarried: readonly string[];
   /** The result is being brought into the project. */
   applying: Applying | null;
@@ -69,6 +71,13 @@ export interface Applied {
   readonly failure: Failure | null;
   readonly by: Actor;
   readonly at: string;
+}
+
+/** A writer has succeeded, and its checkpoint became the run's. */
+export interface Made {
+  readonly step: StepId;
+  readonly checkpoint: Checkpoint;
+  readonly before: Made | null;
 }
 
 /** Why a blocked step waits. */
@@ -99,6 +108,8 @@ export interface StepState {
   readonly skipped: 'condition' | null;
   /** Its live attempt is to be stopped, since something it depends on runs again. */
   readonly invalidated: boolean;
+  /** It was sent back to begin anew, not to go on. */
+  readonly anew: boolean;
   /** Reasons of rejections that its next attempt is told. */
   readonly feedback: readonly string[];
   /** Rejections of this gate that sent another step back. */
@@ -212,6 +223,7 @@ export function newStepState(id: StepId): StepState {
     outputs: null,
     skipped: null,
     invalidated: false,
+    anew: false,
     feedback: [],
     rejections: 0,
     checkpoint: null,

@@ -3,8 +3,8 @@ import { InvariantError } from '../base/invariant.ts';
 import { decide } from '../machine/decide.ts';
 import type { Decided } from '../machine/decide.ts';
 import { applyEvent } from '../machine/evolve.ts';
-import type { RunEvent } from '../machine/events.ts';
-import { forkState, liveAttempt, planStep } from '../machine/state.ts';
+import type { Checkpoint, RunEvent } from '../machine/events.ts';
+import { forkState, lastWorked, liveAttempt, planStep } from '../machine/state.ts';
 import type { ApprovalState, RunState, StepState } from '../machine/state.ts';
 import type { Plan } from '../plan/plan.ts';
 import { effectsOf } from '../schedule/effects.ts';
@@ -45,7 +45,7 @@ export function exploreRuns(plan: Plan, around: Surroundings, maxStates: number)
   if (!first.ok) throw new InvariantError('the run cannot be created');
   const root: Seen = { state: first.value.state, parent: null, move: null, before: [] };
   const queue = [root];
-  const seenByKey = new Map([[stateKey(root.state), root]]);
+  const seenByKey = new Map([[stateKey(root.state, around.restarts), root]]);
   const found = { rows: new Set<string>(), refusals: new Set<string>(), ends: new Set<string>() };
   let [edges, meetings, cut] = [0, 0, false];
   // The queue grows while it is gone through.
@@ -60,7 +60,7 @@ export function exploreRuns(plan: Plan, around: Surroundings, maxStates: number)
         edges += 1;
         const after = takeMove(state, move, found)?.state;
         if (after === undefined) continue;
-        const key = stateKey(after);
+        const key = stateKey(after, around.restarts);
         let met = seenByKey.get(key);
         if (met === undefined && queue.length >= maxStates) {
           cut = true;
@@ -90,7 +90,8 @@ function assertSameFuture(a: RunState, b: RunState, around: Surroundings): void 
     const keys = new Set<string>();
     for (const { command, actor, nowMs } of outsideMoves(state, around)) {
       const decided = decide(TEST_RUN, state, command, testContext(actor, nowMs));
-      if (decided.ok && decided.value.events.length > 0) keys.add(stateKey(decided.value.state));
+      if (decided.ok && decided.value.events.length > 0)
+        keys.add(stateKey(decided.value.state, around.restarts));
     }
     return [...keys].sort().join('\n');
   });
@@ -205,12 +206,22 @@ export function moveToText({ command, actor, nowMs }: Move): string {
  * What the future of a run depends on, as text: numbers of attempts and requests, times and texts are left out, so that
  * a run that has come back to where it was is the same state.
  */
-export function stateKey(state: RunState): string {
+export function stateKey(state: RunState, restarts = false): string {
   const { startedAt, startFailure, cancelRequest, ended, paused, wasPaused } = state;
   const begun = [startedAt !== null, startFailure !== null, cancelRequest !== null, ended];
   const flags = [...begun, paused !== null, wasPaused, state.applying !== null];
   const steps = [...state.steps.values()].map((step) => stepKey(state, step));
-  return JSON.stringify([flags, steps]);
+  if (!restarts) return JSON.stringify([flags, steps]);
+  // Where each step could go back to. Commits are numbered by attempts: so by their place in the line.
+  const line: (readonly [step: string, commit: string])[] = [];
+  for (let at = state.line; at !== null; at = at.before) line.push([at.step, at.checkpoint.commit]);
+  const placeOf = (checkpoint: Checkpoint | null | undefined): number =>
+    line.findIndex(([, commit]) => commit === checkpoint?.commit);
+  const reaches = [...state.steps.values()].map((step) => {
+    const began = lastWorked(step)?.inputCheckpoint;
+    return [placeOf(began), placeOf(step.checkpoint), step.anew];
+  });
+  return JSON.stringify([flags, steps, line.map(([step]) => step), reaches]);
 }
 
 function stepKey(state: RunState, step: StepState): unknown {

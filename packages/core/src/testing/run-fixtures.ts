@@ -193,6 +193,7 @@ export const COMMANDS = {
       ? { applied, commit: 'applied-commit' }
       : { applied, failure: testFailure('conflicts') },
   }),
+  restart: (step: StepId): RunCommand => ({ type: 'RestartFrom', step, reason: 'look again' }),
   pause: (): RunCommand => ({ type: 'PauseRun', reason: 'lunch' }),
   resume: (step: StepId | null = null): RunCommand => ({ type: 'ResumeRun', step, reason: null }),
   retry: (step: StepId | null = null): RunCommand => ({ type: 'RetryRun', step, reason: null }),
@@ -263,6 +264,8 @@ export const EVENTS = {
     testEvent('StepInvalidated', {
       ...{ step, cause: step, reason: 'ann rejected it: not like this', gate: false, ...rest },
     }),
+  rewound: (step: StepId, checkpoint: Checkpoint): RunEvent =>
+    testEvent('RunRewound', { step, checkpoint }),
   stepFailed: (step: StepId, failure: Failure): RunEvent =>
     testEvent('StepFailed', { step, failure }),
   gatePassed: (step: StepId, rest: DataOf<'GatePassed'> = {}): RunEvent =>

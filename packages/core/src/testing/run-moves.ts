@@ -60,6 +60,8 @@ export interface Surroundings {
   readonly pauses: boolean;
   /** Whether people apply the result. */
   readonly applies: boolean;
+  /** Whether people go back to earlier steps. */
+  readonly restarts: boolean;
   /** Whether gates may ask further people. */
   readonly escalates?: boolean;
 }
@@ -95,6 +97,7 @@ export function outsideMoves(state: RunState, around: Surroundings): readonly Mo
   for (const step of state.steps.values()) {
     add(COMMANDS.resume(step.id), RITA);
     add(COMMANDS.retry(step.id), RITA);
+    if (around.restarts) add(COMMANDS.restart(step.id), RITA);
     for (const evaluation of evaluations(state, step, around)) {
       add(COMMANDS.evaluate(step.id, evaluation));
     }

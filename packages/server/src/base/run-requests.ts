@@ -15,6 +15,8 @@ export function requestToCommand(asked: RunRequest, by: Caller): RunCommand {
       return { type: 'PauseRun', reason: asked.reason };
     case 'resume':
       return { type: 'ResumeRun', step: asked.step, reason: asked.reason };
+    case 'restart':
+      return { type: 'RestartFrom', step: asked.step, reason: asked.reason };
     case 'retry':
       return { type: 'RetryRun', step: asked.step, reason: asked.reason };
   }

@@ -7,6 +7,7 @@ import type {
   ApprovalView,
   ChangedPath,
   Failure,
+  Impact,
   JsonObject,
   Plan,
   PolicyVerdict,
@@ -69,7 +70,25 @@ export type RunRequest =
       readonly type: 'resume' | 'retry';
       readonly step: string | null;
       readonly reason: string | null;
-    };
+    }
+  | { readonly type: 'restart'; readonly step: string; readonly reason: string | null };
+
+/** What people do with a run as a whole: each can be looked at before it is done. */
+export type ControlRequest = Exclude<RunRequest, { readonly type: 'decide' }>;
+
+/** What an action would do, and the digest by which a person agrees to exactly that. */
+export interface ImpactSummary extends Impact {
+  readonly action: ControlRequest['type'];
+  /** Files that go back with the workspace, when it goes back. */
+  readonly files: readonly ChangedPath[];
+  /** Steps that run again and could reach hosts before: what they did there may happen a second time. */
+  readonly sideEffects: readonly {
+    readonly step: string;
+    readonly attempts: number;
+    readonly hosts: readonly string[];
+  }[];
+  readonly digest: string;
+}
 
 /** How a result is to be applied, as a person asks for it. */
 export interface ApplyRequest {
@@ -134,6 +153,19 @@ export interface Workbench {
   request(
     runId: string,
     request: RunRequest,
+    by: Caller,
+  ): Promise<Result<RunView, WorkbenchRefusal>>;
+  /** What an action would do; changes nothing. Refused as the action would be. */
+  preview(
+    runId: string,
+    request: ControlRequest,
+    by: Caller,
+  ): Promise<Result<ImpactSummary, WorkbenchRefusal>>;
+  /** As `request`, if the summary still has this digest. */
+  requestAgreed(
+    runId: string,
+    request: ControlRequest,
+    digest: string,
     by: Caller,
   ): Promise<Result<RunView, WorkbenchRefusal>>;
   /** What applying the result would do; changes nothing. */

@@ -190,6 +190,11 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         const detail = step === cause ? reason : `since ${cause} runs again`;
         return [transition(event, 'still', step, 'runs again', detail)];
       }
+      case 'RunRewound': {
+        const { step, checkpoint } = event.data;
+        const detail = `the workspace is what ${step} began from, ${checkpoint.commit.slice(0, 12)}`;
+        return [transition(event, 'still', 'run', 'went back', detail)];
+      }
       case 'StepFailed': {
         const { step, failure } = event.data;
         return [transition(event, 'bad', step, 'failed', failure.message), ...hinted(failure.hint)];

@@ -1,5 +1,6 @@
 /** The verbs and their options. What a verb does is loaded when it is called: help must not wait for it. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { ControlAction } from '@ccdash/api/client';
 import { createContext } from './context.ts';
 import type { Context } from './context.ts';
 import { readVersion } from './version.ts';
@@ -189,14 +190,43 @@ function addRunVerbs(program: Command, act: Act): void {
         return execCommand(context, argv, { feature: feature ?? null, inputs: {}, isDetached });
       }),
     );
-  program
-    .command('cancel')
-    .description('end a run; its workspace is kept')
-    .argument('<run>')
-    .option('--reason <text>')
-    .action((id: string, { reason }: { reason?: string }) =>
-      act(async (context) => (await verbs()).cancelRun(context, id, reason ?? null)),
+  const control = (
+    action: ControlAction,
+    takes: 'no step' | 'a step' | 'some step',
+    text: string,
+  ) => {
+    const verb = program.command(action).description(text).argument('<run>');
+    if (takes !== 'no step') verb.argument(takes === 'a step' ? '<step>' : '[step]');
+    verb
+      .option('--reason <text>', 'kept in the log')
+      .option('--dry-run', 'only say what it would do', false)
+      .option('--digest <digest>', 'of the summary you looked at: does that or nothing');
+    if (takes === 'a step') verb.option('--yes', 'do not ask', false);
+    verb.action((id: string, ...rest: unknown[]) =>
+      act(async (context) => {
+        const step = takes === 'no step' ? null : ((rest[0] as string | undefined) ?? null);
+        const { reason, dryRun, digest, yes } = verb.opts<ControlFlags>();
+        const { controlRun } = await import('./control-verbs.ts');
+        return controlRun(context, id, action, {
+          ...{ step, reason: reason ?? null, digest: digest ?? null },
+          ...{ isDryRun: dryRun, isAgreed: yes ?? false },
+        });
+      }),
     );
+  };
+  control('cancel', 'no step', 'end a run; its workspace is kept');
+  control(
+    'pause',
+    'no step',
+    'let nothing more begin in a run; what runs ends, deadlines stand still',
+  );
+  control(
+    'resume',
+    'some step',
+    'go on with a paused run, and with interrupted steps from where they were',
+  );
+  control('retry', 'some step', 'run failed steps again, from where they began');
+  control('restart', 'a step', 'go back to before a step; it and what was built on it run again');
   program
     .command('apply')
     .description('bring the result into your repository; shows what changes, then asks')
@@ -223,31 +253,13 @@ function addRunVerbs(program: Command, act: Act): void {
         });
       }),
     );
-  program
-    .command('pause')
-    .description('let nothing more begin in a run; what runs ends, deadlines stand still')
-    .argument('<run>')
-    .option('--reason <text>')
-    .action((id: string, { reason }: { reason?: string }) =>
-      act(async (context) => (await verbs()).pauseRun(context, id, reason ?? null)),
-    );
-  const control = (name: 'resume' | 'retry', description: string): void => {
-    program
-      .command(name)
-      .description(description)
-      .argument('<run>')
-      .argument('[step]')
-      .option('--reason <text>')
-      .action((id: string, step: string | undefined, { reason }: { reason?: string }) =>
-        act(async (context) => {
-          const { resumeRun, retryRun } = await verbs();
-          const verb = name === 'resume' ? resumeRun : retryRun;
-          return verb(context, id, { step: step ?? null, reason: reason ?? null });
-        }),
-      );
-  };
-  control('resume', 'go on with a paused run, and with interrupted steps from where they were');
-  control('retry', 'run failed steps again, from where they began');
+}
+
+interface ControlFlags {
+  readonly reason?: string;
+  readonly dryRun: boolean;
+  readonly digest?: string;
+  readonly yes?: boolean;
 }
 
 interface LogFlags {

@@ -124,6 +124,7 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   SummaryMoved: EXIT.conflict,
   NotApplicable: EXIT.conflict,
   DigestRequired: EXIT.usage,
+  NothingToRestart: EXIT.conflict,
   StepNotFound: EXIT.notFound,
   StepNotReady: EXIT.conflict,
   SlotTaken: EXIT.conflict,

@@ -1,7 +1,7 @@
 /** Verbs that launch, list, follow and control runs. */
 import { resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
-import type { Client, ClientError, Result, RunView } from '@ccdash/api/client';
+import type { Result, RunView } from '@ccdash/api/client';
 import { err, ok } from '@ccdash/api/client';
 import { connect } from './connect.ts';
 import type { Connection } from './connect.ts';
@@ -125,65 +125,7 @@ export async function watchRun(context: Context, id: string): Promise<number> {
   return follow(context, found.value.connection, found.value.run.id);
 }
 
-export interface ControlOptions {
-  readonly step: string | null;
-  readonly reason: string | null;
-}
-
-export async function cancelRun(
-  context: Context,
-  id: string,
-  reason: string | null,
-): Promise<number> {
-  return control(context, id, (client, run) =>
-    client.cancel(run.id, reason === null ? {} : { reason }),
-  );
-}
-
-export async function pauseRun(
-  context: Context,
-  id: string,
-  reason: string | null,
-): Promise<number> {
-  return control(context, id, (client, run) => client.pause(run.id, { reason }));
-}
-
-export async function resumeRun(
-  context: Context,
-  id: string,
-  options: ControlOptions,
-): Promise<number> {
-  return control(context, id, (client, run) => client.resume(run.id, options));
-}
-
-export async function retryRun(
-  context: Context,
-  id: string,
-  options: ControlOptions,
-): Promise<number> {
-  return control(context, id, (client, run) => client.retry(run.id, options));
-}
-
-async function control(
-  context: Context,
-  id: string,
-  ask: (client: Client, run: RunView) => Promise<Result<RunView, ClientError>>,
-): Promise<number> {
-  const found = await connectToRun(context, id);
-  if (!found.ok) return refuse(context, found.error);
-  const done = await ask(found.value.connection.client, found.value.run);
-  if (!done.ok) return refuse(context, problemToRefusal(done.error));
-  if (context.isJson) {
-    context.writeJson(done.value);
-    return EXIT.done;
-  }
-  const { id: runId, status, canceling } = done.value;
-  context.say(`Run ${runId} is ${canceling ? 'being canceled' : status}.`);
-  if (status !== 'canceled') context.say(`Follow it: ccdash watch ${runId}`);
-  return EXIT.done;
-}
-
-async function connectToRun(
+export async function connectToRun(
   context: Context,
   id: string,
 ): Promise<Result<{ connection: Connection; run: RunView }, CliRefusal>> {

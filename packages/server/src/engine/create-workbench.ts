@@ -4,6 +4,7 @@ import type { InputSpec, Plan, Result, RunCommand, RunState, RunView } from '@cc
 import type {
   AuditReport,
   Caller,
+  ControlRequest,
   DryRun,
   LaunchRequest,
   RunRequest,
@@ -17,6 +18,7 @@ import { requestToCommand } from '../base/run-requests.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Engine } from './engine.ts';
 import { startPolicyFacts } from './facts.ts';
+import { isSameImpact, summarize } from './impact.ts';
 import { createSavedPlans } from './saved-plans.ts';
 
 /** Reads and checks of the log that the workbench passes through. */
@@ -96,13 +98,28 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     runId: string,
     asked: RunRequest,
     by: Caller,
+    agreed?: (state: RunState | null) => boolean,
   ): Promise<Result<RunView, WorkbenchRefusal>> {
     const checkpoint = engine.state(runId)?.checkpoint ?? null;
-    if ((asked.type === 'retry' || asked.type === 'resume') && checkpoint !== null) {
+    if (asked.type !== 'decide' && asked.type !== 'cancel' && checkpoint !== null) {
       const rebuilt = await deps.workspaces.rebuild(runId, checkpoint, deps.projectDir);
       if (!rebuilt.ok) return err({ type: 'ProjectUnusable', failure: rebuilt.error });
     }
-    return toView(await engine.command(runId, requestToCommand(asked, by), by.actor));
+    return toView(await engine.command(runId, requestToCommand(asked, by), by.actor, agreed));
+  }
+
+  async function requestAgreed(
+    runId: string,
+    asked: ControlRequest,
+    digest: string,
+    by: Caller,
+  ): Promise<Result<RunView, WorkbenchRefusal>> {
+    const summary = await summarize(deps, stateOf(runId), runId, asked, by);
+    if (!summary.ok) return summary;
+    if (summary.value.digest !== digest) return err({ type: 'SummaryMoved', runId });
+    return request(runId, asked, by, (state) =>
+      isSameImpact(deps, summary.value, state, asked, by),
+    );
   }
 
   function stateOf(runId: string): RunState | null {
@@ -122,7 +139,9 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
       const state = stateOf(runId);
       return state === null ? null : runToView(state);
     },
-    request,
+    request: (runId, asked, by) => request(runId, asked, by),
+    preview: (runId, asked, by) => summarize(deps, stateOf(runId), runId, asked, by),
+    requestAgreed,
     ...createApply(deps, engine),
     ...createDiffs(deps, engine),
     approvals: () =>

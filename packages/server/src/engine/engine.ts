@@ -29,6 +29,8 @@ export const ENGINE_ACTOR: Actor = { kind: 'engine', id: 'local' };
 export type CommandRefusal =
   | Refusal
   | StoreUnavailable
+  /** What was agreed to is not what would happen now. */
+  | { readonly type: 'SummaryMoved'; readonly runId: string }
   | { readonly type: 'Quarantined'; readonly runId: string; readonly detail: string };
 
 /**
@@ -53,10 +55,12 @@ export type Performer = (
 export interface Engine {
   /** Takes up every unfinished run of the log. Call once. */
   open(): void;
+  /** `agreed`: looked at when the command's turn has come; when it does not hold, the command is refused. */
   command(
     runId: string,
     command: RunCommand,
     actor: Actor,
+    agreed?: (state: RunState | null) => boolean,
   ): Promise<Result<RunState, CommandRefusal>>;
   state(runId: string): RunState | null;
   subscribe(listener: (event: StoredEvent) => void): () => void;
@@ -181,9 +185,14 @@ export function createEngine(deps: EngineDeps, perform: Performer): Engine {
     runId: string,
     asked: RunCommand,
     actor: Actor,
+    agreed?: (state: RunState | null) => boolean,
   ): Promise<Result<RunState, CommandRefusal>> {
     const run = load(runId);
-    const result = await inTurn(run, () => applyInTurn(run, asked, actor));
+    const result = await inTurn(run, async () =>
+      agreed === undefined || agreed(run.state)
+        ? applyInTurn(run, asked, actor)
+        : err({ type: 'SummaryMoved', runId } as const),
+    );
     pump(run);
     return result;
   }
@@ -204,6 +213,7 @@ export function createEngine(deps: EngineDeps, perform: Performer): Engine {
             return result;
           }
           if (result.error.type === 'Quarantined') return err({ type: 'Closed' });
+          if (result.error.type === 'SummaryMoved') throw new Error('nobody agreed to anything');
           if (result.error.type !== 'StoreUnavailable') return err(result.error);
           await pause(run);
         }

@@ -13,13 +13,14 @@ import {
   pauseRequest,
   planTextRequest,
   previewQuery,
+  restartRequest,
   revisionQuery,
 } from '@ccdash/api';
 import type { PlanProblem, RouteName } from '@ccdash/api';
 import { err, ok } from '@ccdash/core';
 import type { Plan, Result, RunView, StoredEvent } from '@ccdash/core';
 import type { z } from 'zod';
-import type { Caller, RunRequest, Workbench, WorkbenchRefusal } from '../base/workbench.ts';
+import type { Caller, ControlRequest, Workbench, WorkbenchRefusal } from '../base/workbench.ts';
 import { outputToResponse } from './attempt-output.ts';
 import type { Credentials } from './credentials.ts';
 import { createEventStream, sequenceAfter } from './event-stream.ts';
@@ -75,8 +76,18 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
     return reading.ok ? ok({ plan: reading.plan, text }) : err(invalidPlan(file, reading.problems));
   }
 
-  async function control(call: Call, request: RunRequest): Promise<Response | Problem> {
-    return answer(await workbench.request(call.param('id'), request, call.caller));
+  /** With ?preview=true only says what it would do; with a digest does that and nothing else. */
+  async function control(
+    call: Call,
+    request: ControlRequest,
+    digest: string | null,
+  ): Promise<Response | Problem> {
+    const runId = call.param('id');
+    if (call.query(previewQuery).preview) {
+      return answer(await workbench.preview(runId, request, call.caller));
+    }
+    if (digest === null) return answer(await workbench.request(runId, request, call.caller));
+    return answer(await workbench.requestAgreed(runId, request, digest, call.caller));
   }
 
   return {
@@ -160,6 +171,10 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       return answer(await workbench.diff(call.param('id'), step, attempt));
     },
     cancelRun: (call) => control(call, { type: 'cancel', ...call.body(cancelRequest) }),
+    cancelRun: (call) => {
+      const { digest, ...asked } = call.body(cancelRequest);
+      return control(call, { type: 'cancel', ...asked }, digest);
+    },
     applyRun: async (call) => {
       const { digest, reason, ...request } = call.body(applyRequest);
       const runId = call.param('id');
@@ -181,9 +196,22 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       const headers = { 'content-type': 'text/plain; charset=utf-8' };
       return new Response(Buffer.from(patch.value), { headers });
     },
-    pauseRun: (call) => control(call, { type: 'pause', ...call.body(pauseRequest) }),
-    resumeRun: (call) => control(call, { type: 'resume', ...call.body(controlRequest) }),
-    retryRun: (call) => control(call, { type: 'retry', ...call.body(controlRequest) }),
+    pauseRun: (call) => {
+      const { digest, ...asked } = call.body(pauseRequest);
+      return control(call, { type: 'pause', ...asked }, digest);
+    },
+    resumeRun: (call) => {
+      const { digest, ...asked } = call.body(controlRequest);
+      return control(call, { type: 'resume', ...asked }, digest);
+    },
+    retryRun: (call) => {
+      const { digest, ...asked } = call.body(controlRequest);
+      return control(call, { type: 'retry', ...asked }, digest);
+    },
+    restartRun: (call) => {
+      const { digest, ...asked } = call.body(restartRequest);
+      return control(call, { type: 'restart', ...asked }, digest);
+    },
     listApprovals: (call) => {
       const { status } = call.query(approvalsQuery);
       const approvals = workbench.approvals();

@@ -1,0 +1,90 @@
+/** Verbs that change what becomes of a run; each can say first what it would do. */
+import type { Client, ClientError, ControlAction, Result, RunView } from '@ccdash/api/client';
+import { askYes } from './ask.ts';
+import type { Context } from './context.ts';
+import { impactToLines } from './impact-text.ts';
+import { EXIT, cliRefusal, problemToRefusal, refuse } from './refusals.ts';
+import { connectToRun } from './run-verbs.ts';
+
+export interface ControlOptions {
+  readonly step: string | null;
+  readonly reason: string | null;
+  /** Of a summary that was looked at; the action is refused when it would do something else by now. */
+  readonly digest: string | null;
+  readonly isDryRun: boolean;
+  /** For actions that ask first. */
+  readonly isAgreed: boolean;
+}
+
+/** Going back takes work along that has succeeded: people see what, and say yes. */
+const ASKS: ReadonlySet<ControlAction> = new Set<ControlAction>(['restart']);
+
+export async function controlRun(
+  context: Context,
+  id: string,
+  action: ControlAction,
+  options: ControlOptions,
+): Promise<number> {
+  const found = await connectToRun(context, id);
+  if (!found.ok) return refuse(context, found.error);
+  const { client } = found.value.connection;
+  const { run } = found.value;
+  const asks = ASKS.has(action) && options.digest === null;
+  let { digest } = options;
+  if (options.isDryRun || asks) {
+    const summary = await client.preview(run.id, action, bodyOf(action, options));
+    if (!summary.ok) return refuse(context, problemToRefusal(summary.error));
+    if (context.isJson && options.isDryRun) context.writeJson(summary.value);
+    if (!context.isJson) {
+      for (const line of impactToLines(run.id, summary.value)) context.say(...line);
+    }
+    if (options.isDryRun) return EXIT.done;
+    ({ digest } = summary.value);
+  }
+  if (asks && !options.isAgreed) {
+    if (!context.isInteractive) {
+      const hint = 'Look with --dry-run, then say --yes, or --digest with what it shows.';
+      return refuse(context, cliRefusal('NotAgreed', 'Nobody has agreed to this.', hint));
+    }
+    if ((await askYes(context, `${action}?`)) === 'no') return EXIT.blocked;
+  }
+  const done = await send(client, run, action, { ...options, digest });
+  if (!done.ok) return refuse(context, problemToRefusal(done.error));
+  if (context.isJson) {
+    context.writeJson(done.value);
+    return EXIT.done;
+  }
+  const { id: runId, status, canceling } = done.value;
+  context.say(`Run ${runId} is ${canceling ? 'being canceled' : status}.`);
+  if (status !== 'canceled') context.say(`Follow it: ccdash watch ${runId}`);
+  return EXIT.done;
+}
+
+function bodyOf(action: ControlAction, { step, reason, digest }: ControlOptions): object {
+  const why = reason === null ? {} : { reason };
+  const agreed = digest === null ? {} : { digest };
+  return action === 'cancel' || action === 'pause'
+    ? { ...why, ...agreed }
+    : { ...(step === null ? {} : { step }), ...why, ...agreed };
+}
+
+function send(
+  client: Client,
+  run: RunView,
+  action: ControlAction,
+  options: ControlOptions,
+): Promise<Result<RunView, ClientError>> {
+  const body = bodyOf(action, options);
+  switch (action) {
+    case 'cancel':
+      return client.cancel(run.id, body);
+    case 'pause':
+      return client.pause(run.id, body);
+    case 'resume':
+      return client.resume(run.id, body);
+    case 'retry':
+      return client.retry(run.id, body);
+    case 'restart':
+      return client.restart(run.id, { step: options.step ?? '', ...body });
+  }
+}

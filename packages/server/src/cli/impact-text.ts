@@ -1,0 +1,59 @@
+/** What an action would do, in words. */
+import type { ImpactSummaryView } from '@ccdash/api/client';
+import type { Line } from './event-lines.ts';
+import { toPlainLine } from './plain-text.ts';
+
+const SHOWN_FILES = 10;
+
+export function impactToLines(runId: string, impact: ImpactSummaryView): readonly Line[] {
+  const { action, status, rewinds, files, spent, expected } = impact;
+  const lines: Line[] = [
+    [{ text: `${action} ${runId}`, style: 'bold' }, `  ${status.before} -> ${status.after}`],
+  ];
+  const list = (label: string, items: readonly string[]): void => {
+    if (items.length > 0) lines.push([`  ${label.padEnd(13)} ${items.join(', ')}`]);
+  };
+  list('runs again', impact.again);
+  list('counts no more', impact.stale);
+  list('kept', impact.kept);
+  list('skipped', impact.skipped);
+  list('stopped first', impact.stopped);
+  list('canceled', impact.canceled);
+  list('looked again', impact.validations);
+  list(
+    'asked again',
+    impact.approvals.map(({ id, step, was }) => `${id} (${step}, ${was})`),
+  );
+  list(
+    'sessions',
+    impact.sessions.map(({ step, way }) => `${step} ${way}`),
+  );
+  list('set aside', impact.setsAside);
+  list(
+    'may repeat',
+    impact.sideEffects.map(({ step, hosts }) => `what ${step} did at ${hosts.join(', ')}`),
+  );
+  if (rewinds !== null) {
+    const { from, to } = rewinds;
+    lines.push([
+      `  workspace     ${from.commit.slice(0, 12)} -> ${to.commit.slice(0, 12)}, nothing is lost`,
+    ]);
+    for (const { path, change } of files.slice(0, SHOWN_FILES)) {
+      lines.push([`    ${change.padEnd(12)}  ${toPlainLine(path, 200)}`]);
+    }
+    if (files.length > SHOWN_FILES) lines.push([`    and ${files.length - SHOWN_FILES} more`]);
+  }
+  if (spent.tokens > 0) {
+    const cost = spent.unknownCost ? 'cost unknown' : `$${spent.usd.toFixed(2)}`;
+    lines.push([`  spent so far  ${spent.tokens} tokens, ${cost}`]);
+    lines.push([`  to expect     ${rangeToText(expected.tokens, 'tokens')}`]);
+  }
+  lines.push([{ text: `  digest ${impact.digest}`, style: 'quiet' }]);
+  return lines;
+}
+
+function rangeToText(range: { least: number; most: number } | null, unit: string): string {
+  if (range === null) return 'unknown';
+  const { least, most } = range;
+  return least === most ? `${least} ${unit}` : `${least} to ${most} ${unit}`;
+}

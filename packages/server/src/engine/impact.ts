@@ -1,0 +1,70 @@
+/** What an action would do to a run: core decides it without doing it, git tells which files go back. */
+import { err, impactOf, ok, planStep } from '@ccdash/core';
+import type { Impact, Result, RunState } from '@ccdash/core';
+import { requestToCommand } from '../base/run-requests.ts';
+import type { Caller, ControlRequest, ImpactSummary, WorkbenchRefusal } from '../base/workbench.ts';
+import type { EngineDeps } from './deps.ts';
+import { asJson } from './facts.ts';
+
+export async function summarize(
+  deps: EngineDeps,
+  state: RunState | null,
+  runId: string,
+  request: ControlRequest,
+  by: Caller,
+): Promise<Result<ImpactSummary, WorkbenchRefusal>> {
+  if (state === null) return err({ type: 'RunNotFound', runId });
+  const impact = impactNow(deps, state, request, by);
+  if (!impact.ok) return impact;
+  const { rewinds } = impact.value;
+  const files =
+    rewinds === null ? ok([]) : await deps.workspaces.changes(runId, rewinds.from, rewinds.to);
+  if (!files.ok) return err({ type: 'ProjectUnusable', failure: files.error });
+  const summary = {
+    action: request.type,
+    ...impact.value,
+    files: files.value,
+    sideEffects: sideEffectsOf(state, impact.value),
+  };
+  const digest = deps.digest(asJson({ v: 1, run: runId, asked: request, ...summary }));
+  return ok({ ...summary, digest });
+}
+
+/** Whether `request` would do to `state` what it would have done to the state that was summarized. */
+export function isSameImpact(
+  deps: EngineDeps,
+  summary: ImpactSummary,
+  state: RunState | null,
+  request: ControlRequest,
+  by: Caller,
+): boolean {
+  if (state === null) return false;
+  const now = impactNow(deps, state, request, by);
+  if (!now.ok) return false;
+  const { action: _, files: __, sideEffects: ___, digest: ____, ...impact } = summary;
+  return deps.digest(asJson(now.value)) === deps.digest(asJson(impact));
+}
+
+function impactNow(
+  deps: EngineDeps,
+  state: RunState,
+  request: ControlRequest,
+  by: Caller,
+): Result<Impact, WorkbenchRefusal> {
+  const nowMs = deps.clock.now();
+  const context = { at: new Date(nowMs).toISOString(), nowMs, actor: by.actor };
+  return impactOf(state, requestToCommand(request, by), context);
+}
+
+function sideEffectsOf(state: RunState, { again }: Impact): ImpactSummary['sideEffects'] {
+  return again.flatMap((step) => {
+    const { network } = planStep(state.created.plan, step).scope;
+    const attempts = state.steps
+      .get(step)
+      ?.attempts.filter(({ status }) => status !== 'never-started');
+    const count = attempts?.length ?? 0;
+    return network === 'none' || count === 0
+      ? []
+      : [{ step, attempts: count, hosts: network.hosts }];
+  });
+}
