@@ -173,9 +173,8 @@ export type Refusal =
       readonly status: string;
       /** Steps that are tried again only when they are named. */
       readonly interrupted: readonly StepId[];
-    };
-  | { readonly type: 'NothingToRestart'; readonly step: StepId; readonly status: string }
-  | { readonly type: 'NothingToRetry'; readonly runId: string; readonly status: string };
+    }
+  | { readonly type: 'NothingToRestart'; readonly step: StepId; readonly status: string };
 
 /** One sentence for each refusal; the docs and the API's titles come from here. */
 export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {

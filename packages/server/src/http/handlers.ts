@@ -170,7 +170,6 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       const { step, attempt } = call.query(diffQuery);
       return answer(await workbench.diff(call.param('id'), step, attempt));
     },
-    cancelRun: (call) => control(call, { type: 'cancel', ...call.body(cancelRequest) }),
     cancelRun: (call) => {
       const { digest, ...asked } = call.body(cancelRequest);
       return control(call, { type: 'cancel', ...asked }, digest);

@@ -136,17 +136,16 @@ function wordsFor(refusal: WorkbenchRefusal): Words {
           hint: `Go on where it was: ccdash resume ${runId} ${step}. Begin it anew: ccdash retry ${runId} ${step}`,
         };
       }
-    case 'NothingToRestart':
-      return {
-        detail: `Step ${refusal.step} is ${refusal.status} and has not begun.`,
-        hint: 'Name a step that has: ccdash run show RUN lists them.',
-      };
-    case 'NothingToRetry':
       return {
         detail: `Run ${refusal.runId} is ${refusal.status}; no step of it can be tried again.`,
         hint: `Look at it: ccdash run show ${refusal.runId}`,
       };
     }
+    case 'NothingToRestart':
+      return {
+        detail: `Step ${refusal.step} is ${refusal.status} and has not begun.`,
+        hint: 'Name a step that has: ccdash run show RUN lists them.',
+      };
     case 'StoreUnavailable':
       return {
         detail: refusal.detail,
