@@ -8,6 +8,7 @@ import { parsePlan } from '@ccdash/api/plan';
 import { assertInvariant, err, ok } from '@ccdash/core';
 import type { Actor, Failure, JsonObject, Result, RunEvent, StoredEvent } from '@ccdash/core';
 import type { CaseResult } from './agents/conformance/check-adapter.ts';
+import { PROVIDER_VARIABLES } from './agents/gateway/services.ts';
 import { createAdapters } from './agents/registry.ts';
 import { createArtifactStore } from './artifacts/artifact-store.ts';
 import { readAsset } from './base/assets.ts';
@@ -398,9 +399,7 @@ function hostCommand(): { command: readonly [string, ...string[]]; env: Record<s
   };
 }
 
-/** What reaches the model gateway alone, of the server's environment: the key, and where the service is. */
-const PROVIDER_VARIABLES = ['ANTHROPIC_API_KEY', 'ANTHROPIC_BASE_URL'];
-
+/** What reaches the model gateway alone, of the server's environment: the keys, and where the services are. */
 function providerSecrets(): Readonly<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const name of PROVIDER_VARIABLES) {

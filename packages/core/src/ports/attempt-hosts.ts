@@ -41,6 +41,8 @@ export interface AgentWork {
   readonly write: readonly string[];
   readonly maxTurns: number | null;
   readonly maxTokens: number | null;
+  /** US dollars that model calls may cost; left out by hosts' errands from before it was held. */
+  readonly maxUsd?: number | null;
   readonly outputSchema: JsonObject | null;
   readonly session:
     | { readonly kind: 'new'; readonly id: string }

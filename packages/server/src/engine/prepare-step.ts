@@ -17,6 +17,7 @@ import type {
   RunState,
   Step,
 } from '@ccdash/core';
+import { budgetLeft } from './budget-left.ts';
 import type { EngineDeps } from './deps.ts';
 import { asJson, expressionFacts, outputOf, startPolicyFacts, variablesFrom } from './facts.ts';
 
@@ -212,7 +213,7 @@ async function prepareAgent(
     tools,
     write,
     maxTurns: step.budget.turns,
-    maxTokens: step.budget.tokens,
+    ...budgetLeft(state, step.id),
     outputSchema: schema.value,
     session:
       session.value === null ? { kind: 'new', id: '' } : { kind: 'resume', token: session.value },

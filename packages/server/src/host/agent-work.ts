@@ -279,7 +279,7 @@ function toOutcome(outcome: AgentOutcome, limitReached: boolean): AttemptOutcome
         {
           code: 'limit_reached',
           message: 'the agent has used up its budget before it had finished',
-          hint: 'raise the budget of the step in the plan and launch that, or retry the step',
+          hint: 'raise the budget of the step, or of the run, in the plan and launch that: a retry has only what is left of it',
         },
         false,
       );

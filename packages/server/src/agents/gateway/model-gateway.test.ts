@@ -15,6 +15,8 @@ const containing = (text: string): unknown => expect.stringContaining(text);
 const TOKEN = 'token-of-this-attempt';
 const KEY = 'the-real-key';
 const MESSAGES = '/v1/messages?beta=true';
+const RESPONSES = '/v1/responses';
+const CHAT = '/v1/chat/completions';
 const PROMPT = JSON.stringify({
   model: 'm',
   stream: true,
@@ -88,6 +90,10 @@ async function openGateway(change: Partial<ModelGatewayOptions>): Promise<OpenGa
 
 function toProvider(url: string): Partial<ModelGatewayOptions> {
   return { providerSecrets: { ANTHROPIC_API_KEY: KEY, ANTHROPIC_BASE_URL: url } };
+}
+
+function toOpenAi(url: string): Partial<ModelGatewayOptions> {
+  return { providerSecrets: { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: `${url}/v1` } };
 }
 
 function scripted(
@@ -365,6 +371,112 @@ describe('a budget of tokens', () => {
   });
 });
 
+describe('a call in the words of OpenAI', () => {
+  const bearer = { authorization: `Bearer ${TOKEN}` };
+  const used = { input_tokens: 100, input_tokens_details: { cached_tokens: 40 }, output_tokens: 7 };
+
+  test('[AG30] shows the service its key and nothing of the attempt, and counts what it says', async () => {
+    const provider = await openProvider((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(sse(['response.completed', { response: { model: 'gpt-5', usage: used } }]));
+    });
+    const { gateway } = await openGateway(toOpenAi(provider.url));
+    const body = JSON.stringify({ model: 'gpt-5', stream: true, input: 'Hello.' });
+    expect(await call(RESPONSES, { headers: bearer, body })).toMatchObject({ status: 200 });
+    const [seen] = provider.seen;
+    expect(seen).toMatchObject({ url: RESPONSES, body });
+    expect(seen?.headers.authorization).toBe(`Bearer ${KEY}`);
+    expect(JSON.stringify(seen?.headers)).not.toContain(TOKEN);
+    expect(gateway.usage()).toMatchObject({ inputTokens: 100, cachedTokens: 40, outputTokens: 7 });
+  });
+
+  test('[AG30] asks a streamed Chat for its usage, which nobody would hear of otherwise', async () => {
+    const provider = await openProvider((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const usage = { prompt_tokens: 9, completion_tokens: 4 };
+      const chunk = { object: 'chat.completion.chunk', model: 'm', choices: [], usage };
+      response.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
+    });
+    const { gateway } = await openGateway(toOpenAi(provider.url));
+    const body = JSON.stringify({ model: 'm', stream: true, messages: [] });
+    await call(CHAT, { headers: bearer, body });
+    expect(JSON.parse(provider.seen[0]?.body ?? '')).toMatchObject({
+      stream_options: { include_usage: true },
+    });
+    expect(gateway.usage()).toMatchObject({ inputTokens: 9, cachedTokens: 0, outputTokens: 4 });
+  });
+
+  test('[AG30] is refused in those words', async () => {
+    await openGateway(scripted([{ say: 'Hello.' }], 0));
+    const body = JSON.stringify({ model: 'm', input: 'Hello.' });
+    const stranger = await call(RESPONSES, { headers: {}, body });
+    expect([stranger.status, JSON.parse(stranger.body)]).toMatchObject([
+      401,
+      { error: { type: 'authentication_error', param: null } },
+    ]);
+    const refused = await call(CHAT, { headers: bearer, body });
+    expect([refused.status, JSON.parse(refused.body)]).toMatchObject([
+      400,
+      { error: { code: 'insufficient_quota', message: containing('0 tokens') } },
+    ]);
+  });
+
+  test('[AG30] without its key is refused, and goes to no other service', async () => {
+    const provider = await openProvider((response) => response.end('{}'));
+    await openGateway(toProvider(provider.url));
+    const body = JSON.stringify({ model: 'm', input: 'Hello.' });
+    expect(await call(RESPONSES, { headers: bearer, body })).toMatchObject({
+      status: 401,
+      body: containing('OPENAI_API_KEY'),
+    });
+    expect(provider.seen).toEqual([]);
+  });
+});
+
+describe('a budget of money', () => {
+  const priced = (model: string) => ({
+    model,
+    usage: { input_tokens: 1_000_000, output_tokens: 100_000 },
+  });
+  const asking = (model: string): string => JSON.stringify({ model, messages: [] });
+
+  test('[AG31] lets no further call start once the models have cost it', async () => {
+    const provider = await openProvider((response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(priced('claude-sonnet-4-5-20250929')));
+    });
+    const { gateway, limits } = await openGateway({
+      ...toProvider(provider.url),
+      work: { upstream: { kind: 'service' }, maxTokens: null, maxUsd: 5 },
+    });
+    const body = asking('claude-sonnet-4-5');
+    expect((await call(MESSAGES, { body })).status).toBe(200);
+    expect(gateway.usage()?.usd).toBeCloseTo(4.5);
+    expect((await call(MESSAGES, { body })).status).toBe(200);
+    expect(await call(MESSAGES, { body })).toMatchObject({ status: 400, body: containing('$5') });
+    expect([limits(), provider.seen.length]).toEqual([1, 2]);
+  });
+
+  test('[AG31] lets no model work whose price nobody knows, and its cost is unknown, not zero', async () => {
+    const provider = await openProvider((response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(priced('a-new-model')));
+    });
+    const open = await openGateway({
+      ...toProvider(provider.url),
+      work: { upstream: { kind: 'service' }, maxTokens: null, maxUsd: 5 },
+    });
+    const refused = await call(MESSAGES, { body: asking('a-new-model') });
+    expect(refused).toMatchObject({ status: 400, body: containing('a-new-model') });
+    expect(provider.seen).toEqual([]);
+    // Another model than the one that was asked for has answered.
+    await call(MESSAGES, { body: asking('claude-sonnet-4-5') });
+    expect(open.gateway.usage()?.usd).toBeNull();
+    expect((await call(MESSAGES, { body: asking('claude-sonnet-4-5') })).status).toBe(400);
+    expect(provider.seen).toHaveLength(1);
+  });
+});
+
 describe('a gateway that is cut', () => {
   test('[AG19] breaks off the call under way and lets no further one pass', async () => {
     const provider = await openProvider((response) => {
@@ -429,6 +541,81 @@ describe('a paused run', () => {
     expect(activity()).toBe(0);
     goOn();
     expect((await answer).status).toBe(200);
+  });
+});
+
+describe('the scripted model in the words of OpenAI', () => {
+  const turns = [
+    { say: 'I write.', calls: [{ bash: 'ls' }, { write: { path: 'a', content: 'b\n' } }] },
+    { say: 'Done.' },
+  ];
+  async function ask(path: string, body: object): Promise<unknown> {
+    return JSON.parse((await call(path, { body: JSON.stringify(body) })).body);
+  }
+
+  test('[AG32] follows a conversation of Responses, with the tools of Codex where it has them', async () => {
+    const { gateway } = await openGateway(scripted(turns));
+    const environment = { role: 'user', content: '<environment_context>x</environment_context>' };
+    const user = { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Go.' }] };
+    const tools = [{ type: 'function', name: 'exec_command' }];
+    const first = await ask(RESPONSES, { model: 'm', input: [environment, user], tools });
+    expect(first).toMatchObject({
+      object: 'response',
+      output: [
+        { type: 'message', content: [{ text: 'I write.' }] },
+        { type: 'function_call', name: 'exec_command', arguments: '{"cmd":"ls"}' },
+        {
+          type: 'custom_tool_call',
+          name: 'apply_patch',
+          input: '*** Begin Patch\n*** Add File: a\n+b\n*** End Patch\n',
+        },
+      ],
+    });
+    const { output } = first as { readonly output: readonly object[] };
+    const result = { type: 'function_call_output', call_id: 'c', output: 'x' };
+    const input = [user, ...output, result, { ...result, type: 'custom_tool_call_output' }];
+    expect(await ask(RESPONSES, { model: 'm', input })).toMatchObject({
+      output: [{ content: [{ text: 'Done.' }] }],
+    });
+    expect(gateway.usage()).toMatchObject({ inputTokens: 200, outputTokens: 40, usd: null });
+  });
+
+  test('[AG32] follows a conversation of Chat, streamed or not', async () => {
+    await openGateway(scripted(turns));
+    const user = { role: 'user', content: 'Go.' };
+    const first = await ask(CHAT, { model: 'm', messages: [user] });
+    expect(first).toMatchObject({
+      choices: [
+        {
+          finish_reason: 'tool_calls',
+          message: {
+            content: 'I write.',
+            tool_calls: [{ function: { name: 'Bash' } }, { function: { name: 'Write' } }],
+          },
+        },
+      ],
+    });
+    const { choices } = first as { readonly choices: readonly { readonly message: object }[] };
+    const result = { role: 'tool', tool_call_id: 'c', content: 'x' };
+    const messages = [user, choices[0]?.message, result, result];
+    const { body } = await call(CHAT, {
+      body: JSON.stringify({ model: 'm', stream: true, messages }),
+    });
+    expect(body).toContain('"content":"Done."');
+    expect(body.endsWith('data: [DONE]\n\n')).toBe(true);
+  });
+
+  test('[AG32] gives a structured answer as its words, and goes on after it', async () => {
+    await openGateway(scripted([{ answer: { a: 1 } }, { say: 'More.' }]));
+    const user = { role: 'user', content: 'Go.' };
+    const text = { format: { type: 'json_schema', schema: {} } };
+    const given = { role: 'assistant', content: [{ type: 'output_text', text: '{"a":1}' }] };
+    expect(await ask(RESPONSES, { model: 'm', input: [user], text })).toMatchObject({
+      output: [{ content: [{ text: '{"a":1}' }] }],
+    });
+    expect(await ask(RESPONSES, { model: 'm', input: [user, given, user], text })).toMatchObject({
+      output: [{ content: [{ text: 'More.' }] }],
+    });
   });
 });
 

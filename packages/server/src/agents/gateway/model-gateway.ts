@@ -6,7 +6,8 @@
  *
  * 1. A call without this attempt's token reaches nothing.
  * 2. The real key goes to the provider only, the attempt's token to nobody.
- * 3. Once the limit is reached, or the gateway is cut, no model call starts; a cut also breaks off those under way.
+ * 3. Once a limit is reached, or the gateway is cut, no model call starts; a cut also breaks off those under way.
+ * 4. With a budget in money no call starts whose cost nobody could tell.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -14,10 +15,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { err, ok } from '@ccdash/core';
 import type { AgentWork, Failure, Result, Usage } from '@ccdash/core';
 import { readAgentScript } from '../script/agent-script.ts';
+import { isPriced } from './prices.ts';
+import { doorOf, providerOf } from './protocol.ts';
+import type { Door, Provider } from './protocol.ts';
 import { createProviderUpstream } from './provider-upstream.ts';
 import { createScriptedUpstream } from './scripted-upstream.ts';
+import { SERVICES } from './services.ts';
 import { createTokenMeter } from './token-meter.ts';
-import { sendModelError } from './upstream.ts';
+import { LARGEST_REQUEST, sendModelError } from './upstream.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface ModelGatewayOptions {
@@ -25,10 +30,13 @@ export interface ModelGatewayOptions {
   readonly socketPath: string;
   /** What every call must show, as `x-api-key` or bearer. */
   readonly token: string;
-  readonly work: Pick<AgentWork, 'upstream' | 'maxTokens'>;
-  /** `ANTHROPIC_API_KEY`, and `ANTHROPIC_BASE_URL` where the service is not at its usual place. */
+  readonly work: Pick<AgentWork, 'upstream' | 'maxTokens' | 'maxUsd'>;
+  /**
+   * `ANTHROPIC_API_KEY`, `OPENAI_API_KEY`, and `ANTHROPIC_BASE_URL`, `OPENAI_BASE_URL` where a service is not at its
+   * usual place.
+   */
   readonly providerSecrets: Readonly<Record<string, string>>;
-  /** A call was refused because the tokens of the attempt are used up. */
+  /** A call was refused because the tokens or the money of the attempt are used up. */
   readonly onLimitReached: () => void;
   /** Awaited before each call that makes the model work: it may be held back. */
   readonly mayCall?: () => Promise<void>;
@@ -41,13 +49,11 @@ export interface ModelGateway {
   cut(): void;
   close(): Promise<void>;
   /**
-   * Tokens of all calls so far, `usd` unknown; null before the first call. `inputTokens` includes `cachedTokens`. A
+   * Tokens of all calls so far, and what they cost by `prices.ts`; null before the first call. `inputTokens` includes `cachedTokens`. A
    * number is null when a call was broken off before the model had told its part.
    */
   usage(): Usage | null;
 }
-
-const DEFAULT_BASE_URL = 'https://api.anthropic.com';
 
 /** Errors: Failure `model_key_missing`, `invalid_script`, `gateway_failed`. */
 export async function createModelGateway(
@@ -57,33 +63,55 @@ export async function createModelGateway(
   const upstream = upstreamFor(options);
   if (!upstream.ok) return upstream;
   const pass = upstream.value;
-  const meter = createTokenMeter();
+  const { maxTokens, maxUsd = null } = work;
+  const meter = createTokenMeter({ isPriced: work.upstream.kind === 'service' });
   const expected = digestOf(token);
   let isCut = false;
 
+  /** Why no further call may start; null while one may. */
+  function overBudget(body: Buffer): string | null {
+    if (maxTokens !== null && meter.known() >= maxTokens) {
+      return `the budget of ${maxTokens} tokens that this attempt had left is used up`;
+    }
+    // A scripted model costs nothing.
+    if (maxUsd === null || work.upstream.kind === 'scripted') return null;
+    const usd = meter.knownUsd();
+    const model = modelOf(body);
+    if (usd === null || model === null || !isPriced(model)) {
+      return `nobody knows what ${model ?? 'the model'} costs, so the budget of $${maxUsd} cannot be held`;
+    }
+    return usd >= maxUsd ? `the budget of $${maxUsd} that this attempt had left is used up` : null;
+  }
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const refuse = (status: number, type: string, message: string): void =>
-      sendModelError(response, status, type, message);
+      sendModelError(response, providerOf(request), status, type, message);
     if (!timingSafeEqual(digestOf(tokenOf(request)), expected)) {
       refuse(401, 'authentication_error', 'this is not the token of a running attempt');
       return;
     }
-    const kind = kindOf(request);
-    if (kind === null) {
+    const door = doorOf(request);
+    if (door === null) {
       const message = `the gateway does not pass ${request.method ?? ''} ${request.url ?? ''}`;
       refuse(404, 'not_found_error', message);
       return;
     }
-    if (kind === 'generate') await mayCall?.();
+    const sent = await readBody(request);
+    if (sent === null) {
+      refuse(413, 'request_too_large', `a call has at most ${LARGEST_REQUEST} bytes`);
+      return;
+    }
+    if (door.generates !== null) await mayCall?.();
     if (isCut) {
       refuse(403, 'permission_error', 'the work is being stopped: no further model call starts');
       return;
     }
-    if (kind === 'generate' && work.maxTokens !== null && meter.known() >= work.maxTokens) {
+    const over = door.generates === null ? null : overBudget(sent);
+    if (over !== null) {
       onLimitReached();
       // Not one of the statuses that programs try again.
-      const message = `the budget of ${work.maxTokens} tokens is used up: no further model call starts`;
-      refuse(400, 'invalid_request_error', message);
+      const type = door.provider === 'openai' ? 'insufficient_quota' : 'invalid_request_error';
+      refuse(400, type, `${over}: no further model call starts`);
       return;
     }
     const gone = new AbortController();
@@ -92,7 +120,9 @@ export async function createModelGateway(
       request,
       response,
       path: request.url ?? '/',
-      startMeter: kind === 'generate' ? () => meter.startCall() : null,
+      ...door,
+      body: metered(door, sent),
+      startMeter: door.generates === null ? null : () => meter.startCall(),
       signal: gone.signal,
       onActivity,
     });
@@ -102,7 +132,8 @@ export async function createModelGateway(
     serve(request, response).catch((error: unknown) => {
       // The caller has gone, or the service has broken off: the caller must not take the half for the whole.
       const why = error instanceof Error ? error.message : String(error);
-      sendModelError(response, 502, 'api_error', `the call was broken off: ${why}`);
+      const message = `the call was broken off: ${why}`;
+      sendModelError(response, providerOf(request), 502, 'api_error', message);
     });
   });
   // A model may think, and people may be asked, for longer than any usual limit.
@@ -130,25 +161,72 @@ function upstreamFor({ work, providerSecrets }: ModelGatewayOptions): Result<Ups
     const script = readAgentScript(work.upstream.scriptFile);
     return script.ok ? ok(createScriptedUpstream(script.value)) : script;
   }
-  const key = providerSecrets['ANTHROPIC_API_KEY'];
-  if (key === undefined || key === '') {
+  const upstreams = new Map<Provider, Upstream>();
+  for (const provider of ['anthropic', 'openai'] as const) {
+    const { keyName, baseUrlName, baseUrl, prefix } = SERVICES[provider];
+    const key = providerSecrets[keyName] ?? '';
+    if (key === '') continue;
+    const place = (providerSecrets[baseUrlName] ?? baseUrl).replace(/\/+$/, '');
+    const root = place.endsWith(prefix) ? place.slice(0, place.length - prefix.length) : place;
+    upstreams.set(provider, createProviderUpstream({ baseUrl: root, key }));
+  }
+  if (upstreams.size === 0) {
     return err({
       code: 'model_key_missing',
-      message: 'the server has no ANTHROPIC_API_KEY, so no agent can reach its model',
-      hint: 'start the server with ANTHROPIC_API_KEY in its environment, or with CCDASH_SCRIPTED_MODEL naming a script, then retry the step',
+      message:
+        'the server has neither ANTHROPIC_API_KEY nor OPENAI_API_KEY, so no agent can reach its model',
+      hint: 'start the server with the key of the agent (ANTHROPIC_API_KEY or OPENAI_API_KEY) in its environment, or with CCDASH_SCRIPTED_MODEL naming a script, then retry the step',
     });
   }
-  const baseUrl = (providerSecrets['ANTHROPIC_BASE_URL'] ?? DEFAULT_BASE_URL).replace(/\/+$/, '');
-  return ok(createProviderUpstream({ baseUrl, key }));
+  return ok(async (call) => {
+    const upstream = upstreams.get(call.provider);
+    if (upstream !== undefined) {
+      await upstream(call);
+      return;
+    }
+    const { keyName } = SERVICES[call.provider];
+    const message = `the server has no ${keyName}: start it with that key in its environment, then retry the step`;
+    sendModelError(call.response, call.provider, 401, 'authentication_error', message);
+  });
 }
 
-/** What a request asks for; null for everything that agents need not ask. */
-function kindOf({ method, url }: IncomingMessage): 'generate' | 'other' | null {
-  const [path = ''] = (url ?? '').split('?');
-  if (method === 'POST' && path === '/v1/messages') return 'generate';
-  if (method === 'POST' && path === '/v1/messages/count_tokens') return 'other';
-  if (method === 'GET' && /^\/v1\/models(\/[\w.-]+)?$/.test(path)) return 'other';
-  return null;
+/** What was sent, whole; null when it is too long. */
+async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= LARGEST_REQUEST) chunks.push(chunk);
+  }
+  return length <= LARGEST_REQUEST ? Buffer.concat(chunks) : null;
+}
+
+/** A streamed Chat answer tells its usage only to those who ask. */
+function metered({ generates }: Door, body: Buffer): Buffer {
+  if (generates !== 'chat') return body;
+  const call = objectIn(body);
+  if (call === null || call['stream'] !== true) return body;
+  const options = call['stream_options'];
+  const rest = typeof options === 'object' && options !== null ? options : {};
+  return Buffer.from(JSON.stringify({ ...call, stream_options: { ...rest, include_usage: true } }));
+}
+
+function modelOf(body: Buffer): string | null {
+  const model = objectIn(body)?.['model'];
+  return typeof model === 'string' ? model : null;
+}
+
+function objectIn(body: Buffer): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'));
+    return typeof value === 'object' && value !== null
+      ? (value as Readonly<Record<string, unknown>>)
+      : null;
+  } catch (error) {
+    // The service says what is wrong with it.
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
 }
 
 function tokenOf({ headers }: IncomingMessage): string {

@@ -39,7 +39,7 @@ export function createProviderUpstream({ baseUrl, key }: ProviderOptions): Upstr
     const answer = await send(call, `${baseUrl}${call.path}`, key);
     if (answer instanceof Error) {
       const message = `the model service does not answer: ${answer.message}`;
-      sendModelError(call.response, 502, 'api_error', message);
+      sendModelError(call.response, call.provider, 502, 'api_error', message);
       return;
     }
     call.onActivity();
@@ -81,14 +81,17 @@ function send(call: ModelCall, url: string, key: string): Promise<IncomingMessag
       method: call.request.method ?? 'GET',
       headers: {
         ...forwarded(call.request.headers),
-        'x-api-key': key,
+        ...(call.provider === 'anthropic'
+          ? { 'x-api-key': key }
+          : { authorization: `Bearer ${key}` }),
         'accept-encoding': 'identity',
+        ...(call.body.length === 0 ? {} : { 'content-length': call.body.length }),
       },
       signal: call.signal,
     });
     outgoing.once('response', resolve);
     outgoing.on('error', resolve);
-    pipeline(call.request, outgoing).catch(resolve);
+    outgoing.end(call.body);
   });
 }
 

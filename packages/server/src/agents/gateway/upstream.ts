@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errorBody } from './protocol.ts';
+import type { Protocol, Provider } from './protocol.ts';
 import type { CallMeter } from './token-meter.ts';
 
 /** A call that has passed the gateway's door. */
@@ -7,6 +9,11 @@ export interface ModelCall {
   readonly response: ServerResponse;
   /** Path and query, as the provider knows them. */
   readonly path: string;
+  readonly provider: Provider;
+  /** What makes the model work, in which words; null for what is only looked up. */
+  readonly generates: Protocol | null;
+  /** What was sent; at most `LARGEST_REQUEST` bytes. */
+  readonly body: Buffer;
   /** For calls that use tokens: to be started once the model begins to answer. */
   readonly startMeter: (() => CallMeter) | null;
   /** Aborted when the caller goes away or the gateway is cut. */
@@ -15,12 +22,16 @@ export interface ModelCall {
   readonly onActivity: () => void;
 }
 
+/** More than any provider takes. */
+export const LARGEST_REQUEST: number = 64 * 1024 * 1024;
+
 /** Answers a call whole, or rejects. */
 export type Upstream = (call: ModelCall) => Promise<void>;
 
 /** An error in the provider's words, so that agents' programs understand it. */
 export function sendModelError(
   response: ServerResponse,
+  provider: Provider,
   status: number,
   type: string,
   message: string,
@@ -33,7 +44,7 @@ export function sendModelError(
     'content-type': 'application/json',
     'x-should-retry': retries(status),
   });
-  response.end(JSON.stringify({ type: 'error', error: { type, message } }));
+  response.end(JSON.stringify(errorBody(provider, type, message)));
 }
 
 function retries(status: number): string {
