@@ -30,7 +30,6 @@ import type {
 } from '@ccdash/core';
 import { decodeRunEvent } from '@ccdash/api';
 import { openSqliteEventStore } from '../packages/server/src/store/sqlite-event-store.ts';
-import { measureProduct } from './bench-product.ts';
 import { repository } from './setup.mjs';
 
 const ACTOR: Actor = { kind: 'engine', id: 'bench' };
