@@ -10,6 +10,8 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { attemptFolder } from '../src/host/attempt-folder.ts';
 import { takeClaim } from '../src/host/claim.ts';
 import { identityOf } from '../src/base/process-identity.ts';
+import { readLease, writeLease } from '../src/host/lease.ts';
+import { poolLease } from '../src/host/pool-folder.ts';
 import {
   createHostFixture,
   followToEnd,
@@ -324,6 +326,22 @@ describe('the pool', () => {
     await two.launch(next, {});
     expect((await followToEnd(two, next)).how).toBe('ended');
     expect(fixture.poolPid()).not.toBe(pid);
+    two.close();
+  });
+
+  test('[EN23] of another version is sent away once its work is done, and is given nothing more', async () => {
+    const one = openHosts(stateDir, 62);
+    const long = fixture.command('until test -e go; do sleep 0.1; done');
+    await one.launch(long, {});
+    const older = fixture.poolPid();
+    const path = poolLease(stateDir);
+    writeLease(path, { ...readLease(path)!, protocol: 0 });
+    const two = openHosts(stateDir, 63);
+    const next = fixture.command('touch go');
+    await two.launch(next, {});
+    expect(outcomeOf(await followToEnd(two, next))).toMatchObject({ exitCode: 0 });
+    expect(fixture.poolPid()).not.toBe(older);
+    expect((await followToEnd(two, long)).how).toBe('ended');
     two.close();
   });
 });

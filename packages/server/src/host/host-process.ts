@@ -21,7 +21,7 @@ import { attemptKey } from './attempt-folder.ts';
 import type { Work } from './attempt-work.ts';
 import { startHostedAttempt } from './hosted-attempt.ts';
 import type { HostedAttempt } from './hosted-attempt.ts';
-import { writeLease } from './lease.ts';
+import { PROTOCOL, writeLease } from './lease.ts';
 import type { Lease } from './lease.ts';
 import { onEngineMessage, send } from './messages.ts';
 import type { EngineMessage } from './messages.ts';
@@ -67,7 +67,12 @@ export async function runHostProcess(options: HostProcessOptions): Promise<void>
   const host = identityOf(process.pid);
   assertInvariant(host !== null, 'this process does not find itself');
   const socketDir = mkdtempSync(join(shortTemporaryFolder(), 'ccdash-'));
-  const lease = { host, socket: join(socketDir, 'host'), token: randomBytes(24).toString('hex') };
+  const lease = {
+    protocol: PROTOCOL,
+    host,
+    socket: join(socketDir, 'host'),
+    token: randomBytes(24).toString('hex'),
+  };
 
   const attempts = new Map<string, HostedAttempt>();
   const connections = new Map<Socket, number>();

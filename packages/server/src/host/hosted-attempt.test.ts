@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { identityOf } from '../base/process-identity.ts';
 import { attemptFolder } from './attempt-folder.ts';
 import type { Work } from './attempt-work.ts';
+import { PROTOCOL } from './lease.ts';
 import { startHostedAttempt } from './hosted-attempt.ts';
 import type { HostedAttempt } from './hosted-attempt.ts';
 import { createSpoolReader } from './spool-reader.ts';
@@ -39,7 +40,10 @@ function start(work: Work, change: Partial<AttemptSpec> = {}) {
     startHostedAttempt({
       stateDir,
       socketDir: stateDir,
-      lease: { host: identityOf(process.pid)!, socket: join(stateDir, 'host'), token: '' },
+      lease: {
+        ...{ protocol: PROTOCOL, host: identityOf(process.pid)! },
+        ...{ socket: join(stateDir, 'host'), token: '' },
+      },
       spec,
       secretByName: {},
       work,

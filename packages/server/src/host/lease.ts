@@ -2,7 +2,11 @@
 import type { ProcessIdentity, ProcessRoot } from '../base/process-identity.ts';
 import { readIfExists, replaceFile } from './whole-file.ts';
 
+/** Of what engines and hosts say to each other; a host that speaks another is left to end its work. */
+export const PROTOCOL = 1;
+
 export interface Lease {
+  readonly protocol: number;
   readonly host: ProcessIdentity;
   /** Unix socket in a folder of the host's own. */
   readonly socket: string;

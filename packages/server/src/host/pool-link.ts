@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import type { AttemptSpec } from '@ccdash/core';
 import { isAlive } from '../base/process-identity.ts';
 import { attemptKey } from './attempt-folder.ts';
-import { readLease } from './lease.ts';
+import { PROTOCOL, readLease } from './lease.ts';
 import type { Lease } from './lease.ts';
 import { onHostMessage, send } from './messages.ts';
 import { poolLease, poolLog } from './pool-folder.ts';
@@ -46,11 +46,13 @@ export function createPoolLink(options: PoolLinkOptions): PoolLink {
   async function link(): Promise<Socket> {
     const { stateDir, host, epoch, idleLimitMs } = options;
     const known = readLease(poolLease(stateDir));
-    if (known !== null && isAlive(known.host)) {
+    if (known !== null && !isAlive(known.host)) {
+      rmSync(dirname(known.socket), { recursive: true, force: true });
+    } else if (known?.protocol === PROTOCOL) {
       const socket = await greet(known);
       if (socket !== null) return socket;
     } else if (known !== null) {
-      rmSync(dirname(known.socket), { recursive: true, force: true });
+      sendAway(known, epoch);
     }
     await startHost(host, { kind: 'pool', stateDir, epoch, idleLimitMs }, poolLog(stateDir));
     const fresh = readLease(poolLease(stateDir));
@@ -110,6 +112,15 @@ export function createPoolLink(options: PoolLinkOptions): PoolLink {
       void linked?.then(retire, () => undefined);
     },
   };
+}
+
+/** A host of another version ends once its work is done; the next command has one of this version. */
+function sendAway(lease: Lease, epoch: number): void {
+  const socket = connect(lease.socket);
+  // It cannot be reached, then, and ends by itself when nothing has come for long.
+  socket.on('error', () => undefined);
+  send(socket, { type: 'hello', token: lease.token, epoch, attempt: null });
+  retire(socket);
 }
 
 function retire(socket: Socket): void {

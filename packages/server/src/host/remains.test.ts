@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { identityOf, isRootAlive } from '../base/process-identity.ts';
 import { attemptFolder, makeAttemptFolder } from './attempt-folder.ts';
-import { writeLease } from './lease.ts';
+import { PROTOCOL, writeLease } from './lease.ts';
 import { endRemains } from './remains.ts';
 
 test('[AH18] what a dead host has left is dead, and its sockets are gone, when that is told', async () => {
@@ -27,7 +27,8 @@ test('[AH18] what a dead host has left is dead, and its sockets are gone, when t
   mkdirSync(sockets);
   writeFileSync(join(sockets, 'host'), '');
   const host = { ...identityOf(process.pid)!, startedTicks: '1' };
-  writeLease(folder.lease, { host, socket: join(sockets, 'host'), token: '', roots: [root] });
+  const lease = { protocol: PROTOCOL, host, socket: join(sockets, 'host'), token: '' };
+  writeLease(folder.lease, { ...lease, roots: [root] });
   await endRemains(folder);
   expect(isRootAlive(root)).toBe(false);
   expect(existsSync(sockets)).toBe(false);
