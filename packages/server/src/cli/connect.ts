@@ -8,7 +8,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClient, err, ok } from '@ccdash/api/client';
 import type { Client, Result } from '@ccdash/api/client';
@@ -19,6 +18,7 @@ import type { Project } from './project.ts';
 import { EXIT, cliRefusal } from './refusals.ts';
 import type { CliRefusal } from './refusals.ts';
 import { readServerFile, readToken } from './server-file.ts';
+import { boundServerLog, serverLogPath } from './server-log.ts';
 
 export interface Connection {
   readonly client: Client;
@@ -55,7 +55,7 @@ async function startServer(
   context: Context,
   project: Project,
 ): Promise<Result<Connection, CliRefusal>> {
-  const logPath = join(project.stateDir, 'server.log');
+  const logPath = serverLogPath(project.stateDir);
   const logged = openLog(logPath);
   if (!logged.ok) return logged;
   const logStart = fstatSync(logged.value).size;
@@ -81,6 +81,7 @@ async function startServer(
 
 function openLog(logPath: string): Result<number, CliRefusal> {
   try {
+    boundServerLog(logPath);
     return ok(openSync(logPath, 'a', 0o600));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;

@@ -9,6 +9,9 @@ import { findProject, makeStateDir } from './project.ts';
 import { EXIT, cliRefusal, failureToRefusal, problemToRefusal, refuse } from './refusals.ts';
 import type { CliRefusal } from './refusals.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
+import { boundServerLog, serverLogPath } from './server-log.ts';
+
+const LOG_LOOK_MS = 60_000;
 
 export interface ServeOptions {
   /** null: 127.0.0.1, or wherever the server that lives listens. */
@@ -43,6 +46,8 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
   };
   process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
   writeServerFile(stateDir, server.url);
+  const bounding = setInterval(() => boundServerLog(serverLogPath(stateDir)), LOG_LOOK_MS);
+  bounding.unref();
   try {
     // A link in the log would be a credential on disk.
     if (options.background) context.say(`Serving ${projectDir} at ${server.url}`);
@@ -50,6 +55,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
     if (options.open) openBrowser(context, server.loginUrl);
     await server.closed;
   } finally {
+    clearInterval(bounding);
     removeServerFile(stateDir);
   }
   return EXIT.done;
