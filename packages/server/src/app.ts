@@ -4,7 +4,6 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeRunEvent } from '@ccdash/api';
-import { parsePlan } from '@ccdash/api/plan';
 import { assertInvariant, err, ok } from '@ccdash/core';
 import type { Actor, Failure, JsonObject, Result, RunEvent, StoredEvent } from '@ccdash/core';
 import type { CaseResult } from './agents/conformance/check-adapter.ts';
@@ -24,7 +23,7 @@ import type { CrashPoint, EngineDeps } from './engine/deps.ts';
 import { createAttemptHosts } from './host/attempt-hosts.ts';
 import { openHttpServer } from './http/open-http-server.ts';
 import { evaluateCondition } from './plans/conditions.ts';
-import { loadPlan } from './plans/load-plan.ts';
+import { checkPlan, loadPlan } from './plans/load-plan.ts';
 import { renderTemplate } from './plans/templates.ts';
 import { loadProjectPolicy, readProjectPolicy } from './policy/project-policy.ts';
 import { initProject } from './project-config/init-project.ts';
@@ -332,7 +331,7 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
     host,
     port,
     clock: createSystemClock(),
-    readPlan: (text, file) => parsePlan(text, { file }),
+    readPlan: (text, file) => checkPlan(text, { file, projectDir }),
     page: readAsset('web/index.html'),
     isReady: () => true,
     requestShutdown: () => {

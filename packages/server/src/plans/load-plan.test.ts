@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadPlan } from './load-plan.ts';
+import { checkPlan, loadPlan } from './load-plan.ts';
 import { planDigest } from './plan-digest.ts';
 
 let projectDir: string;
@@ -102,6 +102,24 @@ steps:
       '12:23 s.json',
       '14:47 t.json',
     ]);
+  });
+
+  it('[EN25] says of a text that was sent what it says of a file', async () => {
+    const texts = [
+      small,
+      small.replace('run: make', 'validate: [{ file: { path: a, matches: "(?=x)" } }]'),
+      small.replace('run: make', 'agent: scripted, prompt: { file: gone.md }'),
+    ];
+    for (const text of texts) {
+      const sent = checkPlan(text, { file: 'plan.yaml', projectDir });
+      const loaded = await load(text);
+      expect(sent.ok ? sent.warnings : sent.problems).toEqual(
+        loaded.ok ? loaded.value.warnings : loaded.error,
+      );
+    }
+    expect(checkPlan(texts[1] ?? '', { file: 'plan.yaml', projectDir })).toMatchObject({
+      ...{ ok: false, problems: [{ type: 'BadPattern' }] },
+    });
   });
 
   it('[PL20] refuses a pattern that is no regular expression of RE2', async () => {

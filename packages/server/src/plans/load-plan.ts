@@ -1,9 +1,9 @@
 /** Plan files on disk: read with care, checked, and compared with what the project holds. */
-import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
+import { constants, lstatSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_PLAN_BYTES, findingToProblem, parsePlan } from '@ccdash/api/plan';
-import type { Finding, PlanSource, Problem, ValuePath } from '@ccdash/api/plan';
+import type { Finding, PlanReading, PlanSource, Problem, ValuePath } from '@ccdash/api/plan';
 import { SETUP_STEP_ID, err, ok } from '@ccdash/core';
 import type { Plan, Result, Step } from '@ccdash/core';
 import { RE2JS, RE2JSException } from 're2js';
@@ -29,19 +29,35 @@ export async function loadPlan(
   const file = options.file ?? path;
   const text = await readPlanText(path);
   if (!text.ok) return err([findingToProblem(text.error, 'error', file)]);
-  const reading = parsePlan(text.value, { file });
+  const reading = checkPlan(text.value, { file, projectDir: options.projectDir });
   if (!reading.ok) return err(reading.problems);
+  const { plan, source, warnings } = reading;
+  return ok({ plan, digest: planDigest(plan), source, warnings });
+}
+
+/**
+ * Everything that can be said of the text of a plan, wherever it comes from. Files that the plan names are looked for
+ * below `projectDir`; one that is missing is a warning, since a step before may make it.
+ */
+export function checkPlan(
+  text: string,
+  { file, projectDir }: { readonly file: string; readonly projectDir: string },
+): PlanReading {
+  const reading = parsePlan(text, { file });
+  if (!reading.ok) return reading;
   const { plan, source } = reading;
-  const patterns = patternFindings(plan);
   const toProblem = (finding: PlacedFinding, severity: Problem['severity']): Problem =>
     findingToProblem({ ...finding, at: source.positionOf(finding.path) }, severity, file);
-  if (patterns.length > 0) return err(patterns.map((finding) => toProblem(finding, 'error')));
-  const missing = await missingFiles(plan, options.projectDir);
+  const patterns = patternFindings(plan);
+  if (patterns.length > 0) {
+    return { ok: false, problems: patterns.map((finding) => toProblem(finding, 'error')) };
+  }
+  const missing = missingFiles(plan, projectDir);
   const warnings = [
     ...reading.warnings,
     ...missing.map((finding) => toProblem(finding, 'warning')),
   ].toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
-  return ok({ plan, digest: planDigest(plan), source, warnings });
+  return { ...reading, warnings };
 }
 
 async function readPlanText(path: string): Promise<Result<string, Finding>> {
@@ -138,10 +154,10 @@ function patternFault(pattern: string): string | undefined {
   }
 }
 
-async function missingFiles(plan: Plan, projectDir: string): Promise<readonly PlacedFinding[]> {
+function missingFiles(plan: Plan, projectDir: string): readonly PlacedFinding[] {
   const findings: PlacedFinding[] = [];
   for (const { name, path } of namedFiles(plan)) {
-    if (await exists(join(projectDir, name))) continue;
+    if (isThere(join(projectDir, name))) continue;
     findings.push({
       type: 'MissingFile',
       detail: `The project has no file ${JSON.stringify(name)}.`,
@@ -152,10 +168,9 @@ async function missingFiles(plan: Plan, projectDir: string): Promise<readonly Pl
   return findings;
 }
 
-async function exists(path: string): Promise<boolean> {
+function isThere(path: string): boolean {
   try {
-    await lstat(path);
-    return true;
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
     // Whatever keeps it from being seen also keeps it from being read.
     if (errorCode(error) !== undefined) return false;
