@@ -366,7 +366,13 @@ const dataSchemas = {
   }),
   AttemptFailed: z.object(attemptEnd),
   AttemptRetrying: z.object({ ...attemptEnd, notBeforeMs: count }),
-  AttemptInterrupted: z.object({ ...attempt, detail: text }),
+  AttemptInterrupted: z.object({
+    ...attempt,
+    detail: text,
+    exitCode: z.int().nullable().exactOptional(),
+    output: outputSummary.nullable().exactOptional(),
+    usage: usage.nullable().exactOptional(),
+  }),
   AttemptCanceled: z.object(attemptEnd),
   AttemptSuperseded: z.object(attemptEnd),
 } satisfies { readonly [T in RunEventType]: z.ZodType<RunEventData[T]> };

@@ -261,9 +261,10 @@ function refuseWhatWasAsked(draft: Draft, approval: ApprovalState, failure: Fail
 function sendBack(draft: Draft, gate: ApprovalStep, restart: StepId, reason: string): void {
   for (const id of [restart, ...dependentsOf(draft.state.created.plan, restart)]) {
     const { status, next } = stepState(draft.state, id);
-    // A step that has yet to begin has nothing to give up, unless it is to go on with half-done work.
-    if (status === 'pending' && next === 'restore') continue;
+    // Whatever was approved was meant for what was there, also of a step that has yet to begin.
     dropApprovals(draft, id, `${restart} runs again`);
+    // Such a step has nothing else to give up, unless it is to go on with half-done work.
+    if (status === 'pending' && next === 'restore') continue;
     draft.emit({
       type: 'StepInvalidated',
       data: { step: id, cause: restart, reason, gate: id === gate.id },

@@ -300,14 +300,17 @@ describe('ends of attempts', () => {
   });
 
   test.each([
-    ['its host is gone', GONE, 'its host is gone'],
-    ['it stopped unasked', STOPPED, 'it ended with stopped'],
-  ])('[AT6] %s: interrupted', (_what, end, detail) => {
+    ['its host is gone', GONE, 'its host is gone', {}],
+    ['it stopped unasked', STOPPED, 'it ended with stopped', { exitCode: 1 }],
+  ])('[AT6] [EN26] %s: interrupted, with what is known', (_what, end, detail, known) => {
     const state = given(E.begun(ONE), E.running('a'))
       .when(C.end('a', 1, end))
-      .thenEvents(E.interrupted('a', 1, detail));
+      .thenEvents(E.interrupted('a', 1, detail, known));
     const failure = { code: 'interrupted', message: detail, hint: null };
-    expect(state.steps.get('a')).toMatchObject({ status: 'interrupted', failure, tries: 0 });
+    const attempts = [{ exitCode: null, ...known }];
+    expect(state.steps.get('a')).toMatchObject({
+      ...{ status: 'interrupted', failure, tries: 0, attempts },
+    });
     expect(runStatus(state)).toBe('blocked');
   });
 

@@ -78,7 +78,9 @@ export type AttemptReportEnd =
   /** Told to stop, and it did. */
   | ({ readonly outcome: 'stopped' } & AttemptEnd)
   /** Its host is gone, and nothing tells how the work ended. */
-  | { readonly outcome: 'interrupted'; readonly detail: string }
+  | ({ readonly outcome: 'interrupted'; readonly detail: string } & Partial<
+      Pick<AttemptEnd, 'exitCode' | 'output' | 'usage'>
+    >)
   /** Proven: no host of it ever ran. */
   | { readonly outcome: 'never-started' };
 

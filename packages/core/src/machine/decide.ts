@@ -430,7 +430,13 @@ function endAttempt(draft: Draft, command: Of<'EndAttempt'>): Refusal | null {
     return null;
   }
   const detail = end.outcome === 'interrupted' ? end.detail : end.failure.message;
-  draft.emit({ type: 'AttemptInterrupted', data: { ...ref, detail } });
+  const { exitCode = null, output = null, usage = null } = end;
+  const known = {
+    ...(exitCode === null ? {} : { exitCode }),
+    ...(output === null ? {} : { output }),
+    ...(usage === null ? {} : { usage }),
+  };
+  draft.emit({ type: 'AttemptInterrupted', data: { ...ref, detail, ...known } });
   resumeByItself(draft, id);
   return null;
 }
@@ -446,8 +452,10 @@ function endWithout(
   }
   const message = end.outcome === 'interrupted' ? end.detail : 'it ended well, too late to count';
   const failure = { code, message, hint: null };
-  const none = { exitCode: null, output: null, usage: null, checks: [] };
-  if (end.outcome === 'interrupted') return { ...none, failure, setAside: null };
+  if (end.outcome === 'interrupted') {
+    const { exitCode = null, output = null, usage = null } = end;
+    return { failure, exitCode, output, usage, checks: [], setAside: null };
+  }
   const { exitCode, output, usage, checks, checkpoint } = end;
   return { failure, exitCode, output, usage, checks, setAside: checkpoint };
 }

@@ -320,7 +320,10 @@ export interface RunEventData {
   AttemptFailed: Attempted & AttemptEnd;
   /** `notBeforeMs`: milliseconds since the epoch. */
   AttemptRetrying: Attempted & AttemptEnd & { readonly notBeforeMs: number };
-  AttemptInterrupted: Attempted & { readonly detail: string };
+  /** What is known of how far it came; older logs do not say. */
+  AttemptInterrupted: Attempted & { readonly detail: string } & Partial<
+      Pick<AttemptEnd, 'exitCode' | 'output' | 'usage'>
+    >;
   AttemptCanceled: Attempted & AttemptEnd;
   AttemptSuperseded: Attempted & AttemptEnd;
 }

@@ -228,11 +228,13 @@ export function applyEvent(state: RunState, event: RunEvent): void {
         next: 'restore',
       });
       return;
-    case 'AttemptInterrupted':
-      endAttempt(state, event, 'interrupted', {
-        failure: { code: 'interrupted', message: event.data.detail, hint: null },
-      });
+    case 'AttemptInterrupted': {
+      const { detail, exitCode = null, output = null, usage = null } = event.data;
+      const failure = { code: 'interrupted', message: detail, hint: null };
+      const fields = endFields({ failure, exitCode, output, usage, checks: [], setAside: null });
+      endAttempt(state, event, 'interrupted', fields);
       return;
+    }
     case 'AttemptCanceled':
       endAttempt(state, event, 'canceled', endFields(event.data));
       return;

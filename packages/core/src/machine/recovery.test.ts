@@ -243,6 +243,25 @@ describe('a gate that sends work back', () => {
     expect(state.steps.get('other')?.status).toBe('succeeded');
   });
 
+  test('[RC6] an approval that a step has yet to use is good for nothing any more', () => {
+    const plan = testPlan([
+      testCommand('a'),
+      testCommand('risky', { needs: ['a'] }),
+      testApproval('b', { needs: ['a'], onReject: { restart: 'a', max: 1 } }),
+    ]);
+    const state = given(
+      ...[E.begun(plan), E.running('a')].flat(),
+      ...[E.succeeded('a', 1), E.asked('risky', { approvalId: 'apr_2' })],
+      E.decided('apr_2', BOB),
+      E.resolved('apr_2', 'approved', 'enough people have approved'),
+      E.readied('risky', { approvals: ['apr_2'] }),
+      E.attemptStarted('risky', 1, { approvals: ['apr_2'] }),
+      ...[E.neverStarted('risky', 1), E.asked('b', { kind: 'gate' })],
+    ).when(C.reject('apr_1'), BOB).state;
+    expect(state.steps.get('risky')?.status).toBe('pending');
+    expect(state.approvals.get('apr_2')).toMatchObject({ status: 'stale', usedBy: null });
+  });
+
   test('[RC6] it gets its tries back', () => {
     const twice = testPlan([
       testCommand('a', { retry: { attempts: 2, backoffMs: 1 } }),

@@ -333,8 +333,12 @@ export const EVENTS = {
     testEvent('AttemptFailed', { step, attempt, ...testEnd(), ...rest }),
   retrying: (step: StepId, attempt: number, notBeforeMs: number): RunEvent =>
     testEvent('AttemptRetrying', { step, attempt, ...testEnd(), notBeforeMs }),
-  interrupted: (step: StepId, attempt: number, detail: string = 'its host is gone'): RunEvent =>
-    testEvent('AttemptInterrupted', { step, attempt, detail }),
+  interrupted: (
+    step: StepId,
+    attempt: number,
+    detail: string = 'its host is gone',
+    known: DataOf<'AttemptInterrupted'> = {},
+  ): RunEvent => testEvent('AttemptInterrupted', { step, attempt, detail, ...known }),
   canceled: (step: StepId, attempt: number, rest: DataOf<'AttemptCanceled'> = {}): RunEvent =>
     testEvent('AttemptCanceled', {
       ...{ step, attempt, ...testEnd(testFailure('stopped')), ...rest },

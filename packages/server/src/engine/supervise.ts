@@ -184,7 +184,7 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     }
     // Its host gave up waiting for an engine: the work was cut off, and may go on where it was.
     if (outcome.status === 'failed' && outcome.failure.code === 'orphaned') {
-      return { outcome: 'interrupted', detail: outcome.failure.message };
+      return { outcome: 'interrupted', detail: outcome.failure.message, exitCode, output, usage };
     }
     const failed = async (failure: Failure, retryable: boolean): Promise<AttemptReportEnd> => ({
       outcome: 'failed',
