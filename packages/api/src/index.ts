@@ -10,6 +10,12 @@ export {
   decisionRequest,
   emptyRequest,
   launchRequest,
+  loginRequest,
+  personRequest,
+  proofRequest,
+  revokeRequest,
+  rolesRequest,
+  sshKeyRequest,
   pageQuery,
   applyRequest,
   pauseRequest,
@@ -33,6 +39,8 @@ export type {
   PauseRequest,
   DecisionBody,
   DecisionRequest,
+  PersonRequest,
+  ProofRequest,
   LaunchBody,
   LaunchRequest,
   PageQuery,
@@ -41,6 +49,6 @@ export type {
 } from './schema/requests.ts';
 export { PROBLEMS } from './schema/problems.ts';
 export type { PlanProblem, ProblemBody, ProblemKind, ProblemWord } from './schema/problems.ts';
-export { ROUTES } from './routes/route-table.ts';
+export { ROUTES, roleOf } from './routes/route-table.ts';
 export type { Route, RouteName } from './routes/route-table.ts';
 export { openApiDocument } from './routes/openapi.ts';

@@ -1,6 +1,6 @@
 /** Puts the server together: the only file, beside host-main.ts, that knows every folder. */
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeRunEvent } from '@ccdash/api';
@@ -13,6 +13,7 @@ import { createArtifactStore } from './artifacts/artifact-store.ts';
 import { readAsset } from './base/assets.ts';
 import { jsonDigest } from './base/json-digest.ts';
 import { isPathNamed } from './base/path-globs.ts';
+import type { People } from './base/people.ts';
 import { projectStateDir } from './base/project-state.ts';
 import { createRandomIds } from './base/random-ids.ts';
 import { createSystemClock } from './base/system-clock.ts';
@@ -22,6 +23,7 @@ import { createWorkbench } from './engine/create-workbench.ts';
 import type { CrashPoint, EngineDeps } from './engine/deps.ts';
 import { createAttemptHosts } from './host/attempt-hosts.ts';
 import { openHttpServer } from './http/open-http-server.ts';
+import { createPeople } from './people/create-people.ts';
 import { evaluateCondition } from './plans/conditions.ts';
 import { checkPlan, loadPlan } from './plans/load-plan.ts';
 import { renderTemplate } from './plans/templates.ts';
@@ -61,6 +63,7 @@ export interface WorkbenchOptions {
 
 export interface OpenWorkbench {
   readonly workbench: Workbench;
+  readonly people: People;
   /** Lets go of the state folder; hosts go on. Idempotent. */
   close(): Promise<void>;
 }
@@ -183,6 +186,12 @@ export async function openWorkbench(
     agentStateDir: (runId, step) => join(stateDir, 'agents', runId, step),
     upstream: scriptFile === undefined ? { kind: 'service' } : { kind: 'scripted', scriptFile },
     secret: (name) => process.env[name],
+    revokedAmong: ({ decisions, requires }) =>
+      decisions
+        .filter(
+          ({ decision, approver }) => decision === 'approve' && people.hasLost(approver, requires),
+        )
+        .map(({ approver }) => approver),
     providerSecrets,
     profileEnv: (profile) => profileEnv(profile, process.env),
     readPaths: config.value.config.sandbox.read,
@@ -212,6 +221,13 @@ export async function openWorkbench(
     ...(options.crashPoint === undefined ? {} : { crashPoint: options.crashPoint }),
   };
   const engine = assembleEngine(deps);
+  const people = createPeople({
+    owner: ownerName(),
+    events: store.readGlobal(),
+    append: (events) => engine.appendGlobal(events),
+    keyDir: join(stateDir, 'keys'),
+    clock: deps.clock,
+  });
   const workbench = createWorkbench(deps, engine, {
     verify: async () => {
       const verified = await verifyStore(store);
@@ -250,7 +266,7 @@ export async function openWorkbench(
     store.close();
     lock.value.release();
   };
-  return ok({ workbench, close: () => (closing ??= close()) });
+  return ok({ workbench, people, close: () => (closing ??= close()) });
 }
 
 /** Digests of what comes with the repository and takes effect only once its owner has accepted it. */
@@ -319,7 +335,7 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   const stateDir = projectStateDir(stateHome, projectDir);
   const opened = await openWorkbench({ projectDir, stateDir, say });
   if (!opened.ok) return opened;
-  const { workbench } = opened.value;
+  const { workbench, people } = opened.value;
   const close = (): Promise<void> => opened.value.close();
   let settle = (): void => undefined;
   const closed = new Promise<void>((resolve) => {
@@ -327,6 +343,8 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   });
   const http = await openHttpServer({
     workbench,
+    people,
+    owner: ownerName(),
     stateDir,
     host,
     port,
@@ -381,6 +399,11 @@ function readGlobals(
     return err({ code: 'LogCorrupt', message: error.message, hint: CHANGED_HINT });
   }
   return ok({ trusted, epoch });
+}
+
+/** The person whose machine this is: everybody who can read the token may do everything here. */
+function ownerName(): string {
+  return userInfo().username;
 }
 
 /** The sources beside this file, or the bundle (this code may be in one of its chunks). */

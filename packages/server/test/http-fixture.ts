@@ -49,6 +49,8 @@ import type {
   ImpactSummary,
 } from '../src/base/workbench.ts';
 import { openHttpServer } from '../src/http/open-http-server.ts';
+import { createPeople } from '../src/people/create-people.ts';
+import type { People } from '../src/base/people.ts';
 import type { HttpServer, HttpServerOptions } from '../src/http/open-http-server.ts';
 
 const ENGINE: Actor = { kind: 'engine', id: 'test' };
@@ -411,6 +413,7 @@ function badEnd(code: string, message: string) {
 
 export interface HttpFixture {
   readonly server: HttpServer;
+  readonly people: People;
   readonly workbench: PlayedWorkbench;
   readonly stateDir: string;
   /** Bugs that were reported. */
@@ -448,8 +451,22 @@ export async function openHttpFixture(
   const workbench = played ?? createPlayedWorkbench();
   const bugs: unknown[] = [];
   let shutdowns = 0;
+  const store = createMemoryEventStore();
+  const people = createPeople({
+    owner: 'owner',
+    events: [],
+    append: async (events) => {
+      const appended = await store.append({ runId: null, expectedSequence: null, events });
+      if (!appended.ok) throw new Error(appended.error.type);
+      return appended;
+    },
+    keyDir: join(stateDir, 'keys'),
+    clock: options.clock ?? { now: () => Date.now() },
+  });
   const opened = await openHttpServer({
     workbench,
+    people,
+    owner: 'owner',
     readPlan: (text, file) => parsePlan(text, { file }),
     stateDir,
     host: '127.0.0.1',
@@ -468,6 +485,7 @@ export async function openHttpFixture(
   return {
     server,
     workbench,
+    people,
     stateDir,
     bugs,
     shutdowns: () => shutdowns,

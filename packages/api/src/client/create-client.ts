@@ -21,6 +21,8 @@ import type {
   LaunchBody,
   PauseBody,
   RestartBody,
+  PersonRequest,
+  ProofRequest,
 } from '../schema/requests.ts';
 import type { ProblemBody } from '../schema/problems.ts';
 import { readSse } from './sse.ts';
@@ -48,8 +50,23 @@ export interface SavedPlanView {
   readonly plan: Plan;
 }
 
+export interface PersonView {
+  readonly id: string;
+  readonly isOwner: boolean;
+  readonly roles: readonly string[];
+  readonly addedAt: string | null;
+  readonly revokedAt: string | null;
+  readonly credentials: readonly {
+    readonly id: string;
+    readonly kind: string;
+    readonly label: string;
+    readonly addedAt: string;
+  }[];
+}
+
 export interface LoginView {
   readonly url: string;
+  readonly code: string;
   readonly expiresAt: string;
 }
 
@@ -144,6 +161,23 @@ export interface Client {
   auditVerify(): Answer<AuditReportView>;
   auditExport(): Answer<ReadableStream<Uint8Array>>;
   createLogin(): Answer<LoginView>;
+  /** Needs no token. */
+  redeemLogin(body: {
+    readonly code: string;
+  }): Answer<{ readonly person: string; readonly token: string }>;
+  whoAmI(): Answer<PersonView>;
+  addTotp(body: {
+    readonly proof: ProofRequest | null;
+  }): Answer<{ readonly secret: string; readonly uri: string }>;
+  addSshKey(body: {
+    readonly publicKey: string;
+    readonly proof: ProofRequest | null;
+  }): Answer<PersonView>;
+  people(): Answer<readonly PersonView[]>;
+  addPerson(body: PersonRequest): Answer<PersonView>;
+  setPersonRoles(person: string, body: Pick<PersonRequest, 'roles'>): Answer<PersonView>;
+  revokePerson(person: string, body: { readonly reason: string }): Answer<PersonView>;
+  createPersonLogin(person: string): Answer<LoginView>;
   shutdown(): Answer<unknown>;
   /**
    * Events of a run from `from` on, oldest first, without a gap or a double; live until `signal` aborts. A connection
@@ -250,6 +284,7 @@ export function createClient(options: ClientOptions): Client {
   }
 
   const runPath = (id: string): string => `/runs/${encodeURIComponent(id)}`;
+  const personPath = (id: string): string => `/people/${encodeURIComponent(id)}`;
   const approvalPath = (id: string): string => `/approvals/${encodeURIComponent(id)}`;
   return {
     isAlive,
@@ -305,6 +340,15 @@ export function createClient(options: ClientOptions): Client {
       return body === null ? err(unreachable('an empty answer')) : ok(body);
     },
     createLogin: () => json('POST', '/logins'),
+    redeemLogin: (body) => json('POST', '/logins/redeem', body),
+    whoAmI: () => json('GET', '/me'),
+    addTotp: (body) => json('POST', '/me/totp', body),
+    addSshKey: (body) => json('POST', '/me/ssh-keys', body),
+    people: () => json('GET', '/people'),
+    addPerson: (body) => json('POST', '/people', body),
+    setPersonRoles: (person, body) => json('POST', `${personPath(person)}/roles`, body),
+    revokePerson: (person, body) => json('POST', `${personPath(person)}/revoke`, body),
+    createPersonLogin: (person) => json('POST', `${personPath(person)}/logins`),
     shutdown: () => json('POST', '/shutdown'),
     events,
   };

@@ -12,6 +12,7 @@ export type {
   EventPage,
   ImpactSummaryView,
   LoginView,
+  PersonView,
   SavedPlanView,
   Unreachable,
 } from './create-client.ts';
@@ -32,4 +33,5 @@ export type {
   StepView,
   StoredEvent,
 } from '@ccdash/core';
+export type { ProofRequest } from '../schema/requests.ts';
 export type { PlanProblem, ProblemBody, ProblemWord } from '../schema/problems.ts';

@@ -9,6 +9,12 @@ import {
   decisionRequest,
   emptyRequest,
   launchRequest,
+  loginRequest,
+  personRequest,
+  proofRequest,
+  revokeRequest,
+  rolesRequest,
+  sshKeyRequest,
   pageQuery,
   pauseRequest,
   planTextRequest,
@@ -27,6 +33,9 @@ import {
   healthResponse,
   impactSummary,
   loginResponse,
+  personResponse,
+  tokenResponse,
+  totpResponse,
   planCheckResponse,
   planResponse,
   runResponse,
@@ -44,6 +53,12 @@ export interface Route {
   readonly response: z.ZodType | 'text/event-stream' | 'application/x-ndjson' | 'text/plain';
   /** Without a credential. */
   readonly isOpen?: true;
+  /** Who may. Unless it says: everybody may read, and who operates may change things. */
+  readonly role?: 'viewer' | 'operator' | 'approver' | 'admin';
+}
+
+export function roleOf(route: Route): NonNullable<Route['role']> {
+  return route.role ?? (route.method === 'get' ? 'viewer' : 'operator');
 }
 
 export type RouteName =
@@ -76,6 +91,16 @@ export type RouteName =
   | 'auditVerify'
   | 'auditExport'
   | 'createLogin'
+  | 'redeemLogin'
+  | 'logout'
+  | 'whoAmI'
+  | 'addTotp'
+  | 'addSshKey'
+  | 'listPeople'
+  | 'addPerson'
+  | 'setPersonRoles'
+  | 'revokePerson'
+  | 'createPersonLogin'
   | 'shutdown';
 
 export const ROUTES: Readonly<Record<RouteName, Route>> = {
@@ -105,6 +130,7 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     method: 'post',
     path: '/plans/check',
     summary: 'Every problem of a plan file, with line and column',
+    role: 'viewer',
     body: planTextRequest,
     status: 200,
     response: planCheckResponse,
@@ -113,6 +139,7 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     method: 'post',
     path: '/plans/dry-run',
     summary: 'Order, verdicts and approvals of a plan; runs nothing',
+    role: 'viewer',
     body: planTextRequest,
     status: 200,
     response: dryRunResponse,
@@ -266,6 +293,8 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     method: 'post',
     path: '/approvals/{id}/decisions',
     summary: 'One decision by the caller, bound to the digest that was shown',
+    // The request says who may decide.
+    role: 'viewer',
     body: decisionRequest,
     status: 201,
     response: runResponse,
@@ -303,14 +332,102 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     method: 'post',
     path: '/logins',
     summary: 'A link that opens the pages in a browser, once and for a short time',
+    role: 'viewer',
     body: emptyRequest,
     status: 201,
     response: loginResponse,
+  },
+  redeemLogin: {
+    method: 'post',
+    path: '/logins/redeem',
+    summary: 'A token for a terminal, for a login code; once',
+    body: loginRequest,
+    status: 201,
+    response: tokenResponse,
+    isOpen: true,
+  },
+  logout: {
+    method: 'post',
+    path: '/logout',
+    summary: 'Ends the session of this browser',
+    body: emptyRequest,
+    status: 200,
+    response: healthResponse,
+    role: 'viewer',
+  },
+  whoAmI: {
+    method: 'get',
+    path: '/me',
+    summary: 'Who the credential of this request is of',
+    status: 200,
+    response: personResponse,
+  },
+  addTotp: {
+    method: 'post',
+    path: '/me/totp',
+    summary: 'One-time codes as a proof of presence; the secret is shown once',
+    body: proofRequest,
+    status: 201,
+    response: totpResponse,
+    role: 'viewer',
+  },
+  addSshKey: {
+    method: 'post',
+    path: '/me/ssh-keys',
+    summary: 'An SSH key as a proof of presence',
+    body: sshKeyRequest,
+    status: 201,
+    response: personResponse,
+    role: 'viewer',
+  },
+  listPeople: {
+    method: 'get',
+    path: '/people',
+    summary: 'Everybody, with roles and means of login',
+    status: 200,
+    response: z.array(personResponse),
+  },
+  addPerson: {
+    method: 'post',
+    path: '/people',
+    summary: 'Adds a person',
+    body: personRequest,
+    status: 201,
+    response: personResponse,
+    role: 'admin',
+  },
+  setPersonRoles: {
+    method: 'post',
+    path: '/people/{id}/roles',
+    summary: 'Gives a person these roles and no others',
+    body: rolesRequest,
+    status: 200,
+    response: personResponse,
+    role: 'admin',
+  },
+  revokePerson: {
+    method: 'post',
+    path: '/people/{id}/revoke',
+    summary: 'Ends the access of a person at once',
+    body: revokeRequest,
+    status: 200,
+    response: personResponse,
+    role: 'admin',
+  },
+  createPersonLogin: {
+    method: 'post',
+    path: '/people/{id}/logins',
+    summary: 'A login code for a person, once and for a short time',
+    body: emptyRequest,
+    status: 201,
+    response: loginResponse,
+    role: 'admin',
   },
   shutdown: {
     method: 'post',
     path: '/shutdown',
     summary: 'Stops the server; work in attempt hosts goes on',
+    role: 'admin',
     body: emptyRequest,
     status: 202,
     response: healthResponse,

@@ -322,6 +322,7 @@ const dataSchemas = {
     assurance,
     selfApproved: z.boolean(),
     form: jsonObjectSchema,
+    evidence: jsonObjectSchema.optional(),
   }),
   ApprovalResolved: z.object({
     approvalId: text,

@@ -22,6 +22,13 @@ export type ProblemWord =
   | 'OriginNotAllowed'
   | 'NotAuthenticated'
   | 'LoginInvalid'
+  | 'RoleRequired'
+  | 'PersonInvalid'
+  | 'PersonExists'
+  | 'PersonNotFound'
+  | 'OwnerFixed'
+  | 'ProofRequired'
+  | 'ProofInvalid'
   | 'BodyNotJson'
   | 'BodyTooLarge'
   | 'BodyMalformed'
@@ -81,6 +88,13 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   HostNotAllowed: { status: 421, title: 'The request was meant for another host.' },
   OriginNotAllowed: { status: 403, title: 'The request comes from another site.' },
   NotAuthenticated: { status: 401, title: 'The request has no valid credential.' },
+  RoleRequired: { status: 403, title: 'This person has no role that may do this.' },
+  PersonInvalid: { status: 422, title: 'The person cannot be recorded like this.' },
+  PersonExists: { status: 409, title: 'There is a person of this name.' },
+  PersonNotFound: { status: 404, title: 'There is no such person, or not any more.' },
+  OwnerFixed: { status: 403, title: 'The owner of the machine cannot be changed.' },
+  ProofRequired: { status: 403, title: 'This needs a proof that the person is there.' },
+  ProofInvalid: { status: 403, title: 'The proof of presence is not good.' },
   LoginInvalid: { status: 401, title: 'The login link is not valid any more.' },
   BodyNotJson: { status: 415, title: 'The body is not announced as JSON.' },
   BodyTooLarge: { status: 413, title: 'The body is too large.' },

@@ -1,6 +1,7 @@
 /** Bodies and queries of the API. Unknown fields are refused: a misspelt option must not be silently without effect. */
-import type { ApprovalStatus } from '@ccdash/core';
+import type { ApprovalStatus, JsonObject } from '@ccdash/core';
 import { z } from 'zod';
+import { jsonObjectSchema } from './json.ts';
 
 export interface PlanTextRequest {
   readonly text: string;
@@ -18,6 +19,18 @@ export interface DecisionRequest {
   readonly reason: string;
   readonly subjectDigest: string;
   readonly form: Readonly<Record<string, string | number | boolean>>;
+  readonly proof: ProofRequest | null;
+}
+
+/** That a person is there: a one-time code, an SSH signature, or the answer of a passkey. */
+export type ProofRequest =
+  | { readonly kind: 'totp'; readonly code: string }
+  | { readonly kind: 'ssh'; readonly signature: string }
+  | { readonly kind: 'passkey'; readonly response: JsonObject };
+
+export interface PersonRequest {
+  readonly person: string;
+  readonly roles: readonly string[];
 }
 
 export interface CancelRequest {
@@ -88,6 +101,12 @@ const reason = z.string().max(10_000);
 const stepId = z.string().max(63);
 const scalar = z.union([z.string().max(100_000), z.number(), z.boolean()]);
 
+const proof: z.ZodType<ProofRequest> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('totp'), code: z.string().max(20) }),
+  z.strictObject({ kind: z.literal('ssh'), signature: z.string().max(20_000) }),
+  z.strictObject({ kind: z.literal('passkey'), response: jsonObjectSchema }),
+]);
+
 /** Nothing to say: `{}`. */
 export const emptyRequest: z.ZodType<Readonly<Record<string, never>>> = z.strictObject({});
 
@@ -110,6 +129,27 @@ export const decisionRequest: z.ZodType<DecisionRequest> = z.strictObject({
   /** The digest that was shown. */
   subjectDigest: z.string().max(200),
   form: z.record(z.string().max(200), scalar).default({}),
+  proof: proof.nullable().default(null),
+});
+
+const name = z.string().max(200);
+const roles = z.array(name).max(20);
+
+export const personRequest: z.ZodType<PersonRequest> = z.strictObject({ person: name, roles });
+export const rolesRequest: z.ZodType<Pick<PersonRequest, 'roles'>> = z.strictObject({ roles });
+export const revokeRequest: z.ZodType<{ readonly reason: string }> = z.strictObject({
+  reason: reason.default(''),
+});
+export const loginRequest: z.ZodType<{ readonly code: string; readonly label: string }> =
+  z.strictObject({ code: z.string().max(200), label: name.default('command line') });
+export const proofRequest: z.ZodType<Pick<DecisionRequest, 'proof'>> = z.strictObject({
+  proof: proof.nullable().default(null),
+});
+export const sshKeyRequest: z.ZodType<
+  Pick<DecisionRequest, 'proof'> & { readonly publicKey: string }
+> = z.strictObject({
+  publicKey: z.string().max(20_000),
+  proof: proof.nullable().default(null),
 });
 
 const digest = z.string().max(200).nullable().default(null);

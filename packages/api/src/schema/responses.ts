@@ -219,6 +219,7 @@ export const approvalResponse: z.ZodType = z.object({
       subjectDigest: z.string(),
       selfApproved: z.boolean(),
       form: jsonObjectSchema,
+      evidence: jsonObjectSchema.optional(),
     }),
   ),
 });
@@ -281,6 +282,30 @@ export const auditReport: z.ZodType = z.object({
   problem: z.object({ position: z.int().nullable(), detail: z.string() }).nullable(),
 });
 
-export const loginResponse: z.ZodType = z.object({ url: z.string(), expiresAt: time });
+export const loginResponse: z.ZodType = z.object({
+  url: z.string(),
+  code: z.string(),
+  expiresAt: time,
+});
+
+export const personResponse: z.ZodType = z.object({
+  id: z.string(),
+  isOwner: z.boolean(),
+  roles: z.array(z.string()),
+  addedAt: time.nullable(),
+  revokedAt: time.nullable(),
+  credentials: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.enum(['token', 'oidc', 'totp', 'ssh', 'passkey']),
+      label: z.string(),
+      addedAt: time,
+    }),
+  ),
+});
+
+export const tokenResponse: z.ZodType = z.object({ person: z.string(), token: z.string() });
+
+export const totpResponse: z.ZodType = z.object({ secret: z.string(), uri: z.string() });
 
 export const healthResponse: z.ZodType = z.object({ status: z.literal('ok') });

@@ -92,9 +92,13 @@ export function decideApproval(
   const approver = draft.context.actor;
   const { decision, reason, subjectDigest, roles, assurance, form, revoked = [] } = command;
   const selfApproved = approver.id === draft.state.requester.id;
+  const { evidence } = command;
   draft.emit({
     type: 'ApprovalDecided',
-    data: { approvalId, decision, reason, subjectDigest, roles, assurance, selfApproved, form },
+    data: {
+      ...{ approvalId, decision, reason, subjectDigest, roles, assurance, selfApproved, form },
+      ...(evidence === undefined ? {} : { evidence }),
+    },
   });
   if (decision === 'reject') {
     resolveApproval(draft, approvalId, 'rejected', reason);

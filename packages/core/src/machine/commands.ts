@@ -125,6 +125,8 @@ export type RunCommand =
       readonly roles: readonly string[];
       readonly assurance: 'session' | 'reauth' | 'passkey';
       readonly form: JsonObject;
+      /** What proved that the person was there. */
+      readonly evidence?: JsonObject;
       /** Earlier approvers of this request who may not decide any more. */
       readonly revoked?: readonly string[];
     }

@@ -274,6 +274,8 @@ export interface RunEventData {
     /** The approver also asked for the run. */
     readonly selfApproved: boolean;
     readonly form: JsonObject;
+    /** What proved that the person was there: a signature over the digest, a one-time code. */
+    readonly evidence?: JsonObject | undefined;
   };
   ApprovalResolved: {
     readonly approvalId: string;

@@ -199,6 +199,7 @@ export interface Decision {
   readonly subjectDigest: string;
   readonly selfApproved: boolean;
   readonly form: JsonObject;
+  readonly evidence?: JsonObject | undefined;
 }
 
 /** A state that may be changed without changing `state`. */

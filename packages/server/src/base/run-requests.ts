@@ -6,7 +6,8 @@ export function requestToCommand(asked: RunRequest, by: Caller): RunCommand {
   switch (asked.type) {
     case 'decide': {
       const { approvalId, decision, reason, subjectDigest, form } = asked;
-      const who = { roles: by.roles, assurance: by.assurance };
+      const { roles, assurance, evidence } = by;
+      const who = { roles, assurance, ...(evidence === undefined ? {} : { evidence }) };
       return { type: 'DecideApproval', approvalId, decision, reason, subjectDigest, form, ...who };
     }
     case 'cancel':

@@ -23,6 +23,8 @@ export interface Caller {
   readonly actor: Actor;
   readonly roles: readonly string[];
   readonly assurance: 'session' | 'reauth' | 'passkey';
+  /** What proved that they were there, for those who check it later. */
+  readonly evidence?: JsonObject;
 }
 
 export interface SavedPlan {

@@ -5,6 +5,8 @@ import { connect } from './connect.ts';
 import type { Context } from './context.ts';
 import { formFieldsOf, textsToFormValues } from './form-values.ts';
 import { findApproval } from './ids.ts';
+import { proofFrom } from './proof.ts';
+import type { ProofOptions } from './proof.ts';
 import { EXIT, problemToRefusal, refuse } from './refusals.ts';
 
 export async function listApprovals(context: Context, isAll: boolean): Promise<number> {
@@ -60,12 +62,13 @@ export interface DecisionOptions {
   /** What was seen; null: what is asked now. */
   readonly digest: string | null;
   readonly form: Readonly<Record<string, string>>;
+  readonly proof: ProofOptions;
 }
 
 export async function decide(
   context: Context,
   id: string,
-  { decision, reason, digest, form }: DecisionOptions,
+  { decision, reason, digest, form, proof: how }: DecisionOptions,
 ): Promise<number> {
   const connection = await connect(context);
   if (!connection.ok) return refuse(context, connection.error);
@@ -81,11 +84,15 @@ export async function decide(
   if (!fields.ok) return refuse(context, fields.error);
   const values = textsToFormValues(form, fields.value);
   if (!values.ok) return refuse(context, values.error);
-  const decided = await client.decide(approval.value.id, {
-    decision,
-    reason,
-    subjectDigest: digest ?? approval.value.subjectDigest,
-    form: values.value,
+  const subjectDigest = digest ?? approval.value.subjectDigest;
+  const me = await client.whoAmI();
+  if (!me.ok) return refuse(context, problemToRefusal(me.error));
+  const { id: approvalId } = approval.value;
+  const said = { person: me.value.id, approvalId, decision, subjectDigest };
+  const proof = await proofFrom(context, said, how);
+  if (!proof.ok) return refuse(context, proof.error);
+  const decided = await client.decide(approvalId, {
+    ...{ decision, reason, subjectDigest, form: values.value, proof: proof.value },
   });
   if (!decided.ok) return refuse(context, problemToRefusal(decided.error));
   if (context.isJson) {

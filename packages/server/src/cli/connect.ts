@@ -13,6 +13,7 @@ import { createClient, err, ok } from '@ccdash/api/client';
 import type { Client, Result } from '@ccdash/api/client';
 import { isErrno } from '../base/process-identity.ts';
 import type { Context } from './context.ts';
+import { loginTo } from './logins.ts';
 import { findProject, makeStateDir } from './project.ts';
 import type { Project } from './project.ts';
 import { EXIT, cliRefusal } from './refusals.ts';
@@ -36,10 +37,27 @@ const LOG_LINES = 12;
 export async function connect(context: Context): Promise<Result<Connection, CliRefusal>> {
   const project = findProject(context);
   if (!project.ok) return project;
+  const named = context.env['CCDASH_SERVER'] ?? '';
+  if (named !== '') return connectTo(context, project.value, named);
   const made = makeStateDir(project.value.stateDir);
   if (!made.ok) return made;
   const found = await findServer(project.value);
   return found === null ? startServer(context, project.value) : ok(found);
+}
+
+/** A server that somebody else runs, with the token that this terminal has got from it. */
+function connectTo(
+  context: Context,
+  project: Project,
+  url: string,
+): Result<Connection, CliRefusal> {
+  const token = context.env['CCDASH_TOKEN'] ?? loginTo(context, url)?.token;
+  if (token !== undefined)
+    return ok({ client: createClient({ baseUrl: url, token }), project, url });
+  const detail = `This terminal has not logged in to ${url}.`;
+  const hint =
+    'Ask an admin for a code (ccdash users login NAME), then: ccdash login CODE --server URL';
+  return err(cliRefusal('NotLoggedIn', detail, hint));
 }
 
 /** null when no server lives and answers. */

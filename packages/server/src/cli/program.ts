@@ -42,6 +42,7 @@ export function createProgram({ onExit }: ProgramOptions): Command {
   addApprovalVerbs(program, act);
   addAdapterVerbs(program, act);
   addAuditVerbs(program, act);
+  addPeopleVerbs(program, act);
   forEachVerb(program, (verb) => verb.configureHelp({ showGlobalOptions: true }));
   return program;
 }
@@ -301,7 +302,7 @@ function addApprovalVerbs(program: Command, act: Act): void {
     .action((id: string) =>
       act(async (context) => (await import('./review-verbs.ts')).diffApproval(context, id)),
     );
-  interface Options {
+  interface Options extends Proof {
     readonly reason?: string;
     readonly digest?: string;
     readonly form?: Pairs;
@@ -313,9 +314,11 @@ function addApprovalVerbs(program: Command, act: Act): void {
       .argument('<id>', 'of the request, or the beginning of it')
       .option('--reason <text>', 'why', '')
       .option('--digest <digest>', 'decide only if this is what is asked')
-      .action((id: string, { reason = '', digest, form = {} }: Options) =>
+      .option('--code <code>', 'a one-time code, as a proof that it is you')
+      .option('--ssh-key <file>', 'sign the decision with this key, as a proof that it is you')
+      .action((id: string, { reason = '', digest, form = {}, ...proof }: Options) =>
         act(async (context) => {
-          const options = { decision: name, reason, digest: digest ?? null, form };
+          const options = { decision: name, reason, digest: digest ?? null, form, proof };
           return (await verbs()).decide(context, id, options);
         }),
       );
@@ -340,6 +343,81 @@ function addAdapterVerbs(program: Command, act: Act): void {
     .description('hold an installed agent to the conformance cases')
     .argument('<name>')
     .action((name: string) => act(async (context) => (await verbs()).checkAdapter(context, name)));
+}
+
+interface Proof {
+  readonly code?: string;
+  readonly sshKey?: string;
+}
+
+function addPeopleVerbs(program: Command, act: Act): void {
+  const verbs = () => import('./people-verbs.ts');
+  const users = program
+    .command('users')
+    .description('people, their roles, and how they get in')
+    .helpCommand(false)
+    .action(() => act(async (context) => (await verbs()).listPeople(context)));
+  users
+    .command('add')
+    .description('add a person, and show their login')
+    .argument('<name>')
+    .requiredOption(
+      '--role <role>',
+      'viewer, operator, approver or admin (repeatable)',
+      addText,
+      [],
+    )
+    .action((name: string, { role }: { role: readonly string[] }) =>
+      act(async (context) => (await verbs()).addPerson(context, name, role)),
+    );
+  users
+    .command('role')
+    .description('give a person these roles and no others')
+    .argument('<name>')
+    .argument('<roles...>', 'viewer, operator, approver, admin')
+    .action((name: string, roles: readonly string[]) =>
+      act(async (context) => (await verbs()).setRoles(context, name, roles)),
+    );
+  users
+    .command('revoke')
+    .description('end the access of a person at once')
+    .argument('<name>')
+    .option('--reason <text>', 'why', '')
+    .action((name: string, { reason }: { reason: string }) =>
+      act(async (context) => (await verbs()).revokePerson(context, name, reason)),
+    );
+  users
+    .command('login')
+    .description('a login code for a person')
+    .argument('<name>')
+    .action((name: string) =>
+      act(async (context) => (await verbs()).createPersonLogin(context, name)),
+    );
+  users
+    .command('me')
+    .description('who this terminal is')
+    .action(() => act(async (context) => (await verbs()).whoAmI(context)));
+  const withProof = (command: Command): Command =>
+    command
+      .option('--code <code>', 'prove that it is you with a one-time code')
+      .option('--ssh-key <file>', 'or with an SSH key that is known already');
+  withProof(users.command('totp'))
+    .description('prove your decisions with one-time codes')
+    .action((proof: Proof) => act(async (context) => (await verbs()).addTotp(context, proof)));
+  withProof(users.command('ssh-key'))
+    .description('prove your decisions with an SSH key')
+    .argument('<file>', 'the public key')
+    .action((file: string, proof: Proof) =>
+      act(async (context) => (await verbs()).addSshKey(context, file, proof)),
+    );
+  program
+    .command('login')
+    .description('log this terminal in to a server that somebody else runs')
+    .argument('<code>', 'from an admin: ccdash users login NAME')
+    .requiredOption('--server <url>', 'http://127.0.0.1:PORT')
+    .action((code: string, { server }: { server: string }) =>
+      act(async (context) => (await verbs()).login(context, server, code)),
+    );
 }
 
 function addAuditVerbs(program: Command, act: Act): void {
@@ -392,6 +470,10 @@ function toNumberFromOne(text: string): number {
   const count = toCount(text);
   if (count === 0) throw new InvalidArgumentError('They are numbered from 1.');
   return count;
+}
+
+function addText(text: string, texts: readonly string[]): readonly string[] {
+  return [...texts, text];
 }
 
 function addPair(text: string, pairs: Pairs): Pairs {

@@ -30,6 +30,7 @@ export type CliWord =
   | 'ServerNotStarted'
   | 'Unreachable'
   | 'AmbiguousId'
+  | 'NotLoggedIn'
   | 'CheckoutDirty'
   | 'NotAgreed'
   | 'FileUnusable';
@@ -42,6 +43,7 @@ const TITLES: Readonly<Record<CliWord, string>> = {
   Unreachable: 'The server of the project cannot be reached.',
   CheckoutDirty: 'Your checkout has work that is not committed.',
   NotAgreed: 'This needs your yes.',
+  NotLoggedIn: 'This terminal has no credential for the server.',
   AmbiguousId: 'More than one thing is meant.',
   FileUnusable: 'A file cannot be used.',
 };
@@ -112,6 +114,7 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   ServerNotStarted: EXIT.failed,
   Unreachable: EXIT.failed,
   AmbiguousId: EXIT.usage,
+  NotLoggedIn: EXIT.refused,
   CheckoutDirty: EXIT.conflict,
   NotAgreed: EXIT.blocked,
   FileUnusable: EXIT.usage,
@@ -154,6 +157,13 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   OriginNotAllowed: EXIT.refused,
   NotAuthenticated: EXIT.refused,
   LoginInvalid: EXIT.refused,
+  RoleRequired: EXIT.refused,
+  PersonInvalid: EXIT.usage,
+  PersonExists: EXIT.conflict,
+  PersonNotFound: EXIT.notFound,
+  OwnerFixed: EXIT.refused,
+  ProofRequired: EXIT.refused,
+  ProofInvalid: EXIT.refused,
   BodyNotJson: EXIT.usage,
   BodyTooLarge: EXIT.usage,
   BodyMalformed: EXIT.usage,

@@ -36,7 +36,9 @@ async function evaluationOf(
   const { subject, subjectDigest, verdict } = prepared.value;
   const approvalId = deps.ids.next('apr');
   if (step.kind !== 'approval') {
-    return { outcome: 'start', subject, subjectDigest, verdict, approvalId, expiresAtMs: null };
+    const revoked = revokedFor(deps, state, stepId);
+    const asked = { subject, subjectDigest, verdict, approvalId, expiresAtMs: null };
+    return { outcome: 'start', ...asked, revoked };
   }
   const nowMs = deps.clock.now();
   const expiresAtMs = step.expiresMs === null ? null : nowMs + step.expiresMs;
@@ -72,6 +74,7 @@ export async function startStep(
     checkpoint: state.checkpoint?.commit ?? '',
     subject,
     subjectDigest,
+    revoked: revokedFor(deps, state, stepId),
     verdict,
     epoch: deps.epoch,
     sandbox: work?.sandbox.kind ?? 'bubblewrap',
@@ -81,6 +84,12 @@ export async function startStep(
   const started = applied.ok && applied.value.steps.get(stepId)?.status === 'running';
   if (!started) launchable.delete(key);
   return applied.ok ? 'done' : 'again';
+}
+
+/** Approvers of `step` whose word does not count any more. */
+function revokedFor(deps: EngineDeps, state: RunState, step: string): readonly string[] {
+  const own = [...state.approvals.values()].filter((approval) => approval.step === step);
+  return [...new Set(own.flatMap((approval) => deps.revokedAmong(approval)))];
 }
 
 export function launchKey(runId: string, step: string, attempt: number): string {

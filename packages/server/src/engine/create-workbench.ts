@@ -105,7 +105,13 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
       const rebuilt = await deps.workspaces.rebuild(runId, checkpoint, deps.projectDir);
       if (!rebuilt.ok) return err({ type: 'ProjectUnusable', failure: rebuilt.error });
     }
-    return toView(await engine.command(runId, requestToCommand(asked, by), by.actor, agreed));
+    const command = requestToCommand(asked, by);
+    if (command.type !== 'DecideApproval') {
+      return toView(await engine.command(runId, command, by.actor, agreed));
+    }
+    const approval = stateOf(runId)?.approvals.get(command.approvalId);
+    const revoked = approval === undefined ? [] : deps.revokedAmong(approval);
+    return toView(await engine.command(runId, { ...command, revoked }, by.actor));
   }
 
   async function requestAgreed(

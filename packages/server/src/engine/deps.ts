@@ -1,6 +1,7 @@
 /** What the engine needs of the world; app.ts supplies it. */
 import type {
   AdapterProbe,
+  ApprovalState,
   AdapterView,
   ArtifactRef,
   AttemptHosts,
@@ -83,6 +84,8 @@ export interface EngineDeps {
   readonly secret: (name: string) => string | undefined;
   /** Key of the real service, for the gateway alone. */
   readonly providerSecrets: () => Readonly<Record<string, string>>;
+  /** Who has approved this, and may not decide it any more. */
+  readonly revokedAmong: (approval: ApprovalState) => readonly string[];
   readonly profileEnv: (profile: string) => Result<Readonly<Record<string, string>>, Failure>;
   readonly readPaths: readonly string[];
   readonly orphanLimitMs: number;

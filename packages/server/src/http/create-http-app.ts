@@ -5,7 +5,7 @@
  * (schemas), was it sent before (idempotency). Nothing is reached without a credential but what OPEN_PAGES and the route
  * table say. Errors are problem documents (RFC 9457).
  */
-import { ROUTES, firstFault } from '@ccdash/api';
+import { ROUTES, firstFault, roleOf } from '@ccdash/api';
 import type { Route, RouteName } from '@ccdash/api';
 import { assertInvariant } from '@ccdash/core';
 import { Hono } from 'hono';
@@ -17,6 +17,7 @@ import { SECURITY_HEADERS, contentPolicyOf, refuseForeign } from './guards.ts';
 import { createHandlers } from './handlers.ts';
 import type { Call, Handler, HandlerOptions } from './handlers.ts';
 import { createIdempotency } from './idempotency.ts';
+import { LOGIN_INVALID } from './people-handlers.ts';
 import { readJsonBody } from './json-body.ts';
 import type { JsonBody } from './json-body.ts';
 import { problemToResponse } from './problem.ts';
@@ -45,7 +46,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   const handlers = createHandlers(options);
   const idempotency = createIdempotency();
-  const openPaths = new Set([...OPEN_PAGES, ...openRoutePaths()]);
+  const open = new Set([...[...OPEN_PAGES].map((path) => `GET ${path}`), ...openRoutes()]);
   const pagePolicy = contentPolicyOf(page);
 
   app.use(async (c, next) => {
@@ -62,7 +63,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
 
   function authenticate(c: Context<HttpEnv>): Problem | null {
     const { method, path } = c.req;
-    if (method === 'GET' && openPaths.has(path)) return null;
+    if (open.has(`${method} ${path}`)) return null;
     const found = credentials.callerOf(c.req.raw.headers, method !== 'GET');
     if ('error' in found) return found;
     c.set('caller', found.caller);
@@ -78,14 +79,9 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   });
 
   app.get('/login', (c) => {
-    const cookie = credentials.redeemCode(c.req.query('code') ?? '');
-    if (cookie === null) {
-      return problemToResponse({
-        error: 'LoginInvalid',
-        detail: 'A login link works once, for 15 minutes, and while its server runs.',
-        hint: 'Get a new one: ccdash serve',
-      });
-    }
+    const person = credentials.redeemCode(c.req.query('code') ?? '');
+    if (person === null) return problemToResponse(LOGIN_INVALID);
+    const cookie = credentials.openSession(person);
     return new Response(null, { status: 303, headers: { location: '/', 'set-cookie': cookie } });
   });
 
@@ -95,6 +91,8 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   }
 
   async function serve(c: Context<HttpEnv>, route: Route, handler: Handler): Promise<Response> {
+    const refused = route.isOpen === true ? null : refuseRole(c.get('caller'), route);
+    if (refused !== null) return problemToResponse(refused);
     const query = parseQuery(c, route);
     if ('error' in query) return problemToResponse(query);
     if (route.body === undefined) {
@@ -105,7 +103,10 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     const act = async (): Promise<Response> =>
       toResponse(await handler(callOf(c, route, query.value, body.value)));
     const key = c.req.header('idempotency-key') ?? null;
-    return toResponse(await idempotency.once(key, c.req.url, body.text, act));
+    // Two people may choose one key: each has answers of their own.
+    const who = route.isOpen === true ? '' : c.get('caller').actor.id;
+    const scope = `${who} ${c.req.url}`;
+    return toResponse(await idempotency.once(key, scope, body.text, act));
   }
 
   app.notFound((c) =>
@@ -126,10 +127,20 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   return app;
 }
 
-function openRoutePaths(): readonly string[] {
+function openRoutes(): readonly string[] {
   return Object.values(ROUTES)
     .filter((route) => route.isOpen === true)
-    .map((route) => `${API}${route.path}`);
+    .map((route) => `${route.method.toUpperCase()} ${API}${route.path}`);
+}
+
+function refuseRole(caller: Caller, route: Route): Problem | null {
+  const role = roleOf(route);
+  if (caller.roles.includes(role)) return null;
+  return {
+    error: 'RoleRequired',
+    detail: `${caller.actor.id} has the roles ${caller.roles.join(', ')}; this needs ${role}.`,
+    hint: `Ask an admin: ccdash users role ${caller.actor.id} ${role}`,
+  };
 }
 
 /** HEAD among them: it would start streams that nobody reads. */

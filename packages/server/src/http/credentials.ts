@@ -1,9 +1,11 @@
 /**
- * Who asks: the owner by the token of the state folder, or by a session that a browser got for a one-time code.
- * Codes and sessions live in memory only; a restart ends them.
+ * Who asks: the owner by the token of the state folder, people by tokens of their own, or anybody by a session that a
+ * browser got for a one-time code. Codes and sessions live in memory only; a restart ends them. What a person may do is
+ * looked up at each request, so that a change of their roles, or their end, counts at once.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '@ccdash/core';
+import type { People } from '../base/people.ts';
 import type { Caller } from '../base/workbench.ts';
 import type { Problem } from './problem.ts';
 
@@ -13,10 +15,14 @@ export interface Credentials {
     headers: Headers,
     isUnsafe: boolean,
   ): { readonly caller: Caller; readonly isSession: boolean } | Problem;
-  /** A code that opens one session. */
-  createCode(): { readonly code: string; readonly expiresAtMs: number };
-  /** The cookie of a new session, or null when the code is unknown, used or too old. */
+  /** A code that logs `person` in, once. */
+  createCode(person: string): { readonly code: string; readonly expiresAtMs: number };
+  /** Whose code it is, if it is good; it is used up. */
   redeemCode(code: string): string | null;
+  /** The cookie of a new session. */
+  openSession(person: string): string;
+  /** Ends the session of a request, if it has one; gives the cookie that says so. */
+  closeSession(headers: Headers): string;
 }
 
 /** A browser sends it with unsafe requests only when a script of our own page tells it to. */
@@ -24,70 +30,93 @@ export const CSRF_HEADER = 'x-ccdash-request';
 
 const CODE_LIFE_MS = 15 * 60_000;
 const SESSION_LIFE_MS = 12 * 60 * 60_000;
-/** More than one person opens; a limit, so that codes and sessions cannot fill the memory. */
-const MAX_OPEN = 64;
+/** More than a team opens; a limit, so that codes and sessions cannot fill the memory. */
+const MAX_OPEN = 256;
+
+interface Held {
+  readonly person: string;
+  readonly expiresAtMs: number;
+}
 
 export function createCredentials(options: {
   readonly token: string;
-  readonly owner: Caller;
+  /** Whose token it is. */
+  readonly owner: string;
+  readonly people: Pick<People, 'callerOf' | 'personWithToken'>;
   readonly clock: Pick<Clock, 'now'>;
+  /** Served over TLS: cookies go nowhere else. */
+  readonly isSecure?: boolean;
 }): Credentials {
-  const { token, owner, clock } = options;
+  const { token, owner, people, clock, isSecure = false } = options;
   // Cookies ignore ports: another instance on this host must not overwrite or receive ours.
   const cookieName = `ccdash_${randomBytes(8).toString('hex')}`;
-  const expiryByCode = new Map<string, number>();
-  const expiryBySession = new Map<string, number>();
+  const attributes = `Path=/; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`;
+  const codes = new Map<string, Held>();
+  const sessions = new Map<string, Held>();
   const tokenDigest = digestOf(token);
 
-  function isLive(expiryBySecret: Map<string, number>, secret: string): boolean {
-    const key = digestOf(secret).toString('hex');
-    const expiresAtMs = expiryBySecret.get(key);
-    return expiresAtMs !== undefined && clock.now() < expiresAtMs;
+  function personHolding(held: ReadonlyMap<string, Held>, secret: string): string | null {
+    const found = held.get(digestOf(secret).toString('hex'));
+    return found !== undefined && clock.now() < found.expiresAtMs ? found.person : null;
   }
 
-  function keep(expiryBySecret: Map<string, number>, secret: string, expiresAtMs: number): void {
-    expiryBySecret.set(digestOf(secret).toString('hex'), expiresAtMs);
-    for (const key of expiryBySecret.keys()) {
-      if (expiryBySecret.size <= MAX_OPEN) break;
-      expiryBySecret.delete(key);
+  function keep(held: Map<string, Held>, secret: string, entry: Held): void {
+    held.set(digestOf(secret).toString('hex'), entry);
+    for (const key of held.keys()) {
+      if (held.size <= MAX_OPEN) break;
+      held.delete(key);
     }
+  }
+
+  function personOfBearer(authorization: string): string | null {
+    const given = /^Bearer ([A-Za-z0-9_-]{1,200})$/i.exec(authorization)?.[1] ?? '';
+    const digest = digestOf(given);
+    if (timingSafeEqual(digest, tokenDigest)) return owner;
+    return people.personWithToken(digest.toString('hex'));
   }
 
   return {
     callerOf: (headers, isUnsafe) => {
       const authorization = headers.get('authorization');
-      if (authorization !== null) {
-        const given = /^Bearer ([A-Za-z0-9_-]{1,200})$/i.exec(authorization)?.[1] ?? '';
-        if (timingSafeEqual(digestOf(given), tokenDigest)) {
-          return { caller: owner, isSession: false };
-        }
-        return NOT_AUTHENTICATED;
-      }
-      const session = cookieOf(headers, cookieName);
-      if (session === null || !isLive(expiryBySession, session)) return NOT_AUTHENTICATED;
-      if (isUnsafe && headers.get(CSRF_HEADER) === null) {
+      const session = authorization === null ? cookieOf(headers, cookieName) : null;
+      const person =
+        authorization !== null
+          ? personOfBearer(authorization)
+          : session !== null
+            ? personHolding(sessions, session)
+            : null;
+      const caller = person === null ? null : people.callerOf(person);
+      if (caller === null) return session === null ? NOT_AUTHENTICATED : SESSION_OVER;
+      const isSession = session !== null;
+      if (isSession && isUnsafe && headers.get(CSRF_HEADER) === null) {
         return {
           error: 'OriginNotAllowed',
           detail: `A request of a browser that changes something needs the header ${CSRF_HEADER}.`,
           hint: 'Reload the page and try again.',
         };
       }
-      return { caller: owner, isSession: true };
+      return { caller, isSession };
     },
-    createCode: () => {
+    createCode: (person) => {
       const code = randomBytes(32).toString('base64url');
       const expiresAtMs = clock.now() + CODE_LIFE_MS;
-      keep(expiryByCode, code, expiresAtMs);
+      keep(codes, code, { person, expiresAtMs });
       return { code, expiresAtMs };
     },
     redeemCode: (code) => {
-      const isGood = isLive(expiryByCode, code);
-      expiryByCode.delete(digestOf(code).toString('hex'));
-      if (!isGood) return null;
+      const person = personHolding(codes, code);
+      codes.delete(digestOf(code).toString('hex'));
+      return person !== null && people.callerOf(person) !== null ? person : null;
+    },
+    openSession: (person) => {
       const session = randomBytes(32).toString('base64url');
-      keep(expiryBySession, session, clock.now() + SESSION_LIFE_MS);
-      const seconds = String(SESSION_LIFE_MS / 1000);
-      return `${cookieName}=${session}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}`;
+      keep(sessions, session, { person, expiresAtMs: clock.now() + SESSION_LIFE_MS });
+      return `${cookieName}=${session}; ${attributes}; Max-Age=${String(SESSION_LIFE_MS / 1000)}`;
+    },
+    closeSession: (headers) => {
+      const session = cookieOf(headers, cookieName);
+      if (session !== null) sessions.delete(digestOf(session).toString('hex'));
+      return `${cookieName}=; ${attributes}; Max-Age=0`;
     },
   };
 }
@@ -96,6 +125,13 @@ const NOT_AUTHENTICATED: Problem = {
   error: 'NotAuthenticated',
   detail: 'Every address but the health check needs a credential.',
   hint: 'Send `Authorization: Bearer` with the token of the state folder, or open the link that `ccdash serve` prints.',
+  headers: { 'www-authenticate': 'Bearer' },
+};
+
+const SESSION_OVER: Problem = {
+  error: 'NotAuthenticated',
+  detail: 'The session is over, or is of a server that has ended.',
+  hint: 'Log in again: open the link that `ccdash serve` prints, or ask an admin for one: ccdash users login NAME',
   headers: { 'www-authenticate': 'Bearer' },
 };
 

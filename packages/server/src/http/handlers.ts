@@ -20,10 +20,12 @@ import type { PlanProblem, RouteName } from '@ccdash/api';
 import { err, ok } from '@ccdash/core';
 import type { Plan, Result, RunView, StoredEvent } from '@ccdash/core';
 import type { z } from 'zod';
+import type { Proof, Statement } from '../base/people.ts';
 import type { Caller, ControlRequest, Workbench, WorkbenchRefusal } from '../base/workbench.ts';
 import { outputToResponse } from './attempt-output.ts';
-import type { Credentials } from './credentials.ts';
 import { createEventStream, sequenceAfter } from './event-stream.ts';
+import { createPeopleHandlers } from './people-handlers.ts';
+import type { PeopleHandlerOptions } from './people-handlers.ts';
 import { refusalToProblem } from './problem.ts';
 import type { Problem } from './problem.ts';
 
@@ -35,12 +37,9 @@ export type ReadPlan = (
   | { readonly ok: true; readonly plan: Plan; readonly warnings: readonly PlanProblem[] }
   | { readonly ok: false; readonly problems: readonly PlanProblem[] };
 
-export interface HandlerOptions {
+export interface HandlerOptions extends PeopleHandlerOptions {
   readonly workbench: Workbench;
   readonly readPlan: ReadPlan;
-  readonly credentials: Pick<Credentials, 'createCode'>;
-  /** `http://HOST:PORT` for links. */
-  readonly baseUrl: string;
   readonly isReady: () => boolean;
   /** Asks for the end of the server; the answer to the request is still sent. */
   readonly requestShutdown: () => void;
@@ -67,7 +66,7 @@ const EXPORT_LINES = 200;
 const API_VERSION = '1.0.0';
 
 export function createHandlers(options: HandlerOptions): Readonly<Record<RouteName, Handler>> {
-  const { workbench, readPlan, credentials } = options;
+  const { workbench, readPlan, people } = options;
   const document = JSON.stringify(openApiDocument(API_VERSION));
 
   function planOf(call: Call): Result<{ plan: Plan; text: string }, Problem> {
@@ -232,8 +231,11 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       if (approval === undefined) {
         return refusalToProblem({ type: 'ApprovalNotFound', approvalId });
       }
-      const request = { type: 'decide', approvalId, ...call.body(decisionRequest) } as const;
-      return answer(await workbench.request(approval.runId, request, call.caller), 201);
+      const { proof, ...said } = call.body(decisionRequest);
+      const by = await withPresence(call.caller, { approvalId, ...said }, proof);
+      if ('error' in by) return by;
+      const request = { type: 'decide', approvalId, ...said } as const;
+      return answer(await workbench.request(approval.runId, request, by), 201);
     },
     listAdapters: async () => Response.json(await workbench.adapters()),
     auditEvents: (call) => {
@@ -248,12 +250,7 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
           'content-disposition': 'attachment; filename="ccdash-log.ndjson"',
         },
       }),
-    createLogin: (call) => {
-      call.body(emptyRequest);
-      const { code, expiresAtMs } = credentials.createCode();
-      const expiresAt = new Date(expiresAtMs).toISOString();
-      return Response.json({ url: loginUrl(options.baseUrl, code), expiresAt }, { status: 201 });
-    },
+    ...createPeopleHandlers(options),
     shutdown: (call) => {
       call.body(emptyRequest);
       // A turn later, so that the answer is on its way before the server closes.
@@ -262,16 +259,26 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
     },
   };
 
+  /** The caller, as surely known as the proof makes them; without one they are as they have logged in. */
+  async function withPresence(
+    caller: Caller,
+    said: Omit<Statement, 'person'>,
+    proof: Proof | null,
+  ): Promise<Caller | Problem> {
+    if (proof === null) return caller;
+    const { approvalId, decision, subjectDigest } = said;
+    const statement = { person: caller.actor.id, approvalId, decision, subjectDigest };
+    const proven = await people.prove(statement, proof);
+    if (!proven.ok) return refusalToProblem(proven.error);
+    const { assurance, evidence } = proven.value;
+    return { ...caller, assurance, evidence };
+  }
+
   function withRun(call: Call, act: (run: RunView) => Response | Problem): Response | Problem {
     const runId = call.param('id');
     const run = workbench.run(runId);
     return run === null ? refusalToProblem({ type: 'RunNotFound', runId }) : act(run);
   }
-}
-
-/** Opens the pages in a browser, once. */
-export function loginUrl(baseUrl: string, code: string): string {
-  return `${baseUrl}/login?code=${code}`;
 }
 
 function answer(result: Result<unknown, WorkbenchRefusal>, status = 200): Response | Problem {

@@ -1,20 +1,23 @@
 /** Listens on loopback and serves the workbench there. */
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import { userInfo } from 'node:os';
 import { getRequestListener } from '@hono/node-server';
 import { assertInvariant, err, ok } from '@ccdash/core';
 import type { Clock, Failure, Result } from '@ccdash/core';
-import type { Caller, Workbench } from '../base/workbench.ts';
+import type { People } from '../base/people.ts';
+import type { Workbench } from '../base/workbench.ts';
 import { createHttpApp } from './create-http-app.ts';
 import { createCredentials } from './credentials.ts';
 import { allowedHosts } from './guards.ts';
-import { loginUrl } from './handlers.ts';
 import type { ReadPlan } from './handlers.ts';
+import { loginUrl } from './people-handlers.ts';
 import { openToken } from './token-file.ts';
 
 export interface HttpServerOptions {
   readonly workbench: Workbench;
+  readonly people: People;
+  /** The person whose machine this is: who can read the token of the state folder. */
+  readonly owner: string;
   readonly readPlan: ReadPlan;
   /** Of mode 0700; holds the token. */
   readonly stateDir: string;
@@ -67,7 +70,8 @@ export async function openHttpServer(
   const url = `http://${options.host === '::1' ? '[::1]' : options.host}:${port.value}`;
   const credentials = createCredentials({
     token: token.value,
-    owner: localOwner(),
+    owner: options.owner,
+    people: options.people,
     clock: options.clock,
   });
   const ending = new AbortController();
@@ -92,21 +96,12 @@ export async function openHttpServer(
     url,
     port: port.value,
     token: token.value,
-    loginUrl: loginUrl(url, credentials.createCode().code),
+    loginUrl: loginUrl(url, credentials.createCode(options.owner).code),
     close: () => {
       ending.abort();
       return (closing ??= closeServer(server));
     },
   });
-}
-
-/** The person whose machine this is: everybody who can read the token may do everything here. */
-function localOwner(): Caller {
-  return {
-    actor: { kind: 'person', id: userInfo().username },
-    roles: ['viewer', 'operator', 'approver', 'admin'],
-    assurance: 'session',
-  };
 }
 
 function listen(server: Server, host: string, port: number): Promise<Result<number, Failure>> {

@@ -2,6 +2,7 @@
 import { PROBLEMS } from '@ccdash/api';
 import type { PlanProblem, ProblemBody, ProblemWord } from '@ccdash/api';
 import { unreachable } from '@ccdash/core';
+import type { PeopleRefusal } from '../base/people.ts';
 import type { WorkbenchRefusal } from '../base/workbench.ts';
 
 /** A refusal of the HTTP layer itself, or one that has been put into words. */
@@ -32,13 +33,13 @@ export function problemToResponse(problem: Problem): Response {
 }
 
 /** What is wrong and what to do next, for every refusal of the workbench. */
-export function refusalToProblem(refusal: WorkbenchRefusal): Problem {
+export function refusalToProblem(refusal: WorkbenchRefusal | PeopleRefusal): Problem {
   return { error: refusal.type, ...wordsFor(refusal) };
 }
 
 type Words = Pick<Problem, 'detail' | 'hint'>;
 
-function wordsFor(refusal: WorkbenchRefusal): Words {
+function wordsFor(refusal: WorkbenchRefusal | PeopleRefusal): Words {
   switch (refusal.type) {
     case 'RunExists':
       return {
@@ -186,6 +187,30 @@ function wordsFor(refusal: WorkbenchRefusal): Words {
       return {
         detail: `Run ${refusal.runId} is set aside: ${refusal.detail}`,
         hint: 'The log is kept as it is. Report the bug, and restart the server to try again.',
+      };
+    case 'PersonInvalid':
+      return { detail: sentence(refusal.detail), hint: 'See: ccdash users add --help' };
+    case 'PersonExists':
+      return {
+        detail: `${refusal.person} is there already.`,
+        hint: `To change what they may do: ccdash users role ${refusal.person} ROLE…`,
+      };
+    case 'PersonNotFound':
+      return { detail: `Nobody here is called ${refusal.person}.`, hint: 'See: ccdash users' };
+    case 'OwnerFixed':
+      return {
+        detail: `${refusal.person} owns this machine's workbench, with every role.`,
+        hint: 'Add other people, and let them decide: ccdash users add NAME --role approver',
+      };
+    case 'ProofRequired':
+      return {
+        detail: sentence(refusal.detail),
+        hint: 'Prove that it is you: --code CODE or --ssh-key FILE',
+      };
+    case 'ProofInvalid':
+      return {
+        detail: sentence(refusal.detail),
+        hint: 'See what you have with: ccdash users me',
       };
     default:
       return unreachable(refusal);

@@ -1,0 +1,118 @@
+/** What each route about people does. */
+import {
+  emptyRequest,
+  loginRequest,
+  personRequest,
+  proofRequest,
+  revokeRequest,
+  rolesRequest,
+  sshKeyRequest,
+} from '@ccdash/api';
+import type { Result } from '@ccdash/core';
+import type { People, PeopleRefusal } from '../base/people.ts';
+import type { Credentials } from './credentials.ts';
+import type { Handler } from './handlers.ts';
+import { refusalToProblem } from './problem.ts';
+import type { Problem } from './problem.ts';
+
+export type PeopleRoute =
+  | 'listPeople'
+  | 'whoAmI'
+  | 'addPerson'
+  | 'setPersonRoles'
+  | 'revokePerson'
+  | 'createLogin'
+  | 'createPersonLogin'
+  | 'redeemLogin'
+  | 'logout'
+  | 'addTotp'
+  | 'addSshKey';
+
+export interface PeopleHandlerOptions {
+  readonly people: People;
+  readonly credentials: Credentials;
+  /** `http://HOST:PORT` for links. */
+  readonly baseUrl: string;
+}
+
+export function createPeopleHandlers({
+  people,
+  credentials,
+  baseUrl,
+}: PeopleHandlerOptions): Readonly<Record<PeopleRoute, Handler>> {
+  function linkFor(person: string): Response {
+    const { code, expiresAtMs } = credentials.createCode(person);
+    const expiresAt = new Date(expiresAtMs).toISOString();
+    return Response.json({ url: loginUrl(baseUrl, code), code, expiresAt }, { status: 201 });
+  }
+
+  return {
+    listPeople: () => Response.json(people.list()),
+    whoAmI: ({ caller }) => Response.json({ ...people.find(caller.actor.id), roles: caller.roles }),
+    addPerson: async (call) => {
+      const { person, roles } = call.body(personRequest);
+      return answer(await people.add(person, roles, call.caller.actor), 201);
+    },
+    setPersonRoles: async (call) => {
+      const { roles } = call.body(rolesRequest);
+      return answer(await people.setRoles(call.param('id'), roles, call.caller.actor));
+    },
+    revokePerson: async (call) => {
+      const { reason } = call.body(revokeRequest);
+      return answer(await people.revoke(call.param('id'), reason, call.caller.actor));
+    },
+    createLogin: (call) => {
+      call.body(emptyRequest);
+      return linkFor(call.caller.actor.id);
+    },
+    createPersonLogin: (call) => {
+      call.body(emptyRequest);
+      const person = call.param('id');
+      const isOwner = people.find(person)?.isOwner === true;
+      // Nobody logs in as the owner of the machine but from that machine.
+      if (isOwner && call.caller.actor.id !== person) {
+        return refusalToProblem({ type: 'OwnerFixed', person });
+      }
+      if (people.callerOf(person) === null) {
+        return refusalToProblem({ type: 'PersonNotFound', person });
+      }
+      return linkFor(person);
+    },
+    redeemLogin: async (call) => {
+      const { code, label } = call.body(loginRequest);
+      const person = credentials.redeemCode(code);
+      if (person === null) return LOGIN_INVALID;
+      const token = await people.createToken(person, label);
+      if (!token.ok) return refusalToProblem(token.error);
+      return Response.json({ person, token: token.value }, { status: 201 });
+    },
+    logout: (call) => {
+      call.body(emptyRequest);
+      const headers = { 'set-cookie': credentials.closeSession(call.headers) };
+      return Response.json({ status: 'ok' }, { headers });
+    },
+    addTotp: async (call) => {
+      const { proof } = call.body(proofRequest);
+      return answer(await people.addTotp(call.caller.actor.id, proof), 201);
+    },
+    addSshKey: async (call) => {
+      const { publicKey, proof } = call.body(sshKeyRequest);
+      return answer(await people.addSshKey(call.caller.actor.id, publicKey, proof), 201);
+    },
+  };
+}
+
+/** Opens the pages in a browser, once. */
+export function loginUrl(baseUrl: string, code: string): string {
+  return `${baseUrl}/login?code=${code}`;
+}
+
+export const LOGIN_INVALID: Problem = {
+  error: 'LoginInvalid',
+  detail: 'A login link works once, for 15 minutes, and while its server runs.',
+  hint: 'Get a new one: ccdash serve, or from an admin: ccdash users login NAME',
+};
+
+function answer(result: Result<unknown, PeopleRefusal>, status = 200): Response | Problem {
+  return result.ok ? Response.json(result.value, { status }) : refusalToProblem(result.error);
+}
