@@ -186,6 +186,10 @@ export async function openWorkbench(
     agentStateDir: (runId, step) => join(stateDir, 'agents', runId, step),
     upstream: scriptFile === undefined ? { kind: 'service' } : { kind: 'scripted', scriptFile },
     secret: (name) => process.env[name],
+    otherAdmins: (person) =>
+      people.list().filter(({ id, roles, revokedAt }) => {
+        return id !== person && revokedAt === null && roles.includes('admin');
+      }).length,
     revokedAmong: ({ decisions, requires }) =>
       decisions
         .filter(

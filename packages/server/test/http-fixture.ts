@@ -331,6 +331,21 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       const isKnown = [...states.values()].some(({ approvals }) => approvals.has(approvalId));
       return isKnown ? ok(PLAYED_DIFF) : err({ type: 'ApprovalNotFound', approvalId });
     },
+    override: async (runId, { step, reason, subjectDigest: startDigest }, by) => {
+      const subject = { kind: 'override', start: startDigest };
+      const applied = await apply(
+        runId,
+        {
+          ...{ type: 'OverrideStep', step, reason, startDigest, subject, roles: by.roles },
+          ...{ subjectDigest: jsonDigest(subject), approvalId: nextId('apr'), count: 1 },
+          ...{ assurance: by.assurance, expiresAtMs: Date.now() + 60_000 },
+        },
+        by.actor,
+      );
+      if (!applied.ok) return applied;
+      await settle(runId);
+      return ok(runToView(states.get(runId) ?? applied.value));
+    },
     approvals: () =>
       [...states.values()].flatMap((state) =>
         [...state.approvals.values()].map((approval) => approvalToView(state.runId, approval)),

@@ -19,6 +19,7 @@ import type {
   ControlBody,
   DecisionBody,
   LaunchBody,
+  OverrideRequest,
   PauseBody,
   RestartBody,
   PersonRequest,
@@ -156,6 +157,8 @@ export interface Client {
   approval(id: string): Answer<ApprovalView>;
   approvalDiff(id: string): Answer<DiffView>;
   decide(id: string, body: DecisionBody): Answer<RunView>;
+  override(id: string, body: OverrideRequest): Answer<RunView>;
+  reviewOverride(id: string, body: { readonly note: string }): Answer<RunView>;
   adapters(): Answer<readonly AdapterView[]>;
   auditEvents(from: number, limit: number): Answer<EventPage>;
   auditVerify(): Answer<AuditReportView>;
@@ -330,6 +333,8 @@ export function createClient(options: ClientOptions): Client {
     approval: (id) => json('GET', approvalPath(id)),
     approvalDiff: (id) => json('GET', `${approvalPath(id)}/diff`),
     decide: (id, body) => json('POST', `${approvalPath(id)}/decisions`, body),
+    override: (id, body) => json('POST', `${runPath(id)}/override`, body),
+    reviewOverride: (id, body) => json('POST', `${approvalPath(id)}/review`, body),
     adapters: () => json('GET', '/adapters'),
     auditEvents: (from, limit) => json('GET', `/audit?from=${from}&limit=${limit}`),
     auditVerify: () => json('GET', '/audit/verify'),

@@ -10,6 +10,8 @@ import {
   emptyRequest,
   launchRequest,
   loginRequest,
+  overrideRequest,
+  reviewRequest,
   personRequest,
   proofRequest,
   revokeRequest,
@@ -86,6 +88,8 @@ export type RouteName =
   | 'getApproval'
   | 'diffOfApproval'
   | 'decideApproval'
+  | 'overrideStep'
+  | 'reviewOverride'
   | 'listAdapters'
   | 'auditEvents'
   | 'auditVerify'
@@ -305,6 +309,25 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     summary: 'The agents of this installation: versions, capabilities, whether they run',
     status: 200,
     response: z.array(adapterResponse),
+  },
+  overrideStep: {
+    method: 'post',
+    path: '/runs/{id}/override',
+    summary:
+      'Lets a step start once although the policy says otherwise; a second admin may have to agree',
+    body: overrideRequest,
+    status: 201,
+    response: runResponse,
+    role: 'admin',
+  },
+  reviewOverride: {
+    method: 'post',
+    path: '/approvals/{id}/review',
+    summary: 'Records that somebody has looked at an override',
+    body: reviewRequest,
+    status: 200,
+    response: runResponse,
+    role: 'approver',
   },
   auditEvents: {
     method: 'get',

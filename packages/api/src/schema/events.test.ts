@@ -132,6 +132,7 @@ const dataByType: RunEventData = {
     selfApproved: true,
     form: {},
   },
+  OverrideReviewed: { approvalId: 'apr_1', note: 'it was right' },
   ApprovalEscalated: { approvalId: 'apr_1', expiresAtMs: 1_800_000_000_000 },
   ApprovalResolved: { approvalId: 'apr_1', status: 'withdrawn', detail: 'the run was canceled' },
   AttemptStarted: {

@@ -157,7 +157,7 @@ const approvalRequirement = z.object({
   assurance,
   inOrder: z.boolean().optional(),
 });
-const decidingRules = listOf(z.object({ rule: text, text }));
+const decidingRules = listOf(z.object({ rule: text, text, absolute: z.literal(true).optional() }));
 const policyVerdict = z.object({
   verdict: z.enum(['allow', 'requires_approval', 'deny']),
   why: decidingRules,
@@ -282,6 +282,7 @@ const dataSchemas = {
       'subject_changed',
       'verdict_changed',
       'approval_stale',
+      'override',
     ]),
     mode: z.enum(['continue', 'restore']),
     reason: text.nullable(),
@@ -301,7 +302,7 @@ const dataSchemas = {
   ApprovalRequested: z.object({
     ...step,
     approvalId: text,
-    kind: z.enum(['start', 'gate', 'tool']),
+    kind: z.enum(['start', 'gate', 'tool', 'override']),
     subjectDigest: text,
     subject: jsonObjectSchema,
     why: decidingRules,
@@ -331,6 +332,7 @@ const dataSchemas = {
     changed: texts.optional(),
   }),
 
+  OverrideReviewed: z.object({ approvalId: text, note: text }),
   AttemptStarted: z.object({
     ...attempt,
     epoch: count,

@@ -66,6 +66,8 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   SubjectMoved: { status: 409, title: REFUSALS.SubjectMoved },
   NotAllowedToDecide: { status: 403, title: REFUSALS.NotAllowedToDecide },
   AlreadyDecided: { status: 409, title: REFUSALS.AlreadyDecided },
+  NotOverridable: { status: 403, title: REFUSALS.NotOverridable },
+  ReasonTooShort: { status: 422, title: REFUSALS.ReasonTooShort },
   ReasonRequired: { status: 422, title: REFUSALS.ReasonRequired },
   FormInvalid: { status: 422, title: REFUSALS.FormInvalid },
   NothingToResume: { status: 409, title: REFUSALS.NothingToResume },

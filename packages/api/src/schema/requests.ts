@@ -28,6 +28,14 @@ export type ProofRequest =
   | { readonly kind: 'ssh'; readonly signature: string }
   | { readonly kind: 'passkey'; readonly response: JsonObject };
 
+export interface OverrideRequest {
+  readonly step: string;
+  readonly reason: string;
+  /** What the step would run, as it was shown. */
+  readonly subjectDigest: string;
+  readonly proof: ProofRequest | null;
+}
+
 export interface PersonRequest {
   readonly person: string;
   readonly roles: readonly string[];
@@ -130,6 +138,16 @@ export const decisionRequest: z.ZodType<DecisionRequest> = z.strictObject({
   subjectDigest: z.string().max(200),
   form: z.record(z.string().max(200), scalar).default({}),
   proof: proof.nullable().default(null),
+});
+
+export const overrideRequest: z.ZodType<OverrideRequest> = z.strictObject({
+  step: stepId,
+  reason,
+  subjectDigest: z.string().max(200),
+  proof: proof.nullable().default(null),
+});
+export const reviewRequest: z.ZodType<{ readonly note: string }> = z.strictObject({
+  note: reason.min(1),
 });
 
 const name = z.string().max(200);

@@ -16,10 +16,15 @@ import {
 } from './events.ts';
 import { jsonObjectSchema, jsonSchema } from './json.ts';
 
-const rule = z.object({ rule: z.string(), text: z.string() });
+const rule = z.object({
+  rule: z.string(),
+  text: z.string(),
+  absolute: z.boolean().optional(),
+});
 const risk = z.enum(['low', 'medium', 'high', 'critical']);
 const time = z.string().describe('ISO 8601, UTC');
 
+const review = z.object({ by: z.string(), note: z.string(), at: time }).nullable();
 const attempt = z.object({
   number: z.int(),
   status: z.enum([
@@ -58,6 +63,7 @@ const step = z.object({
   risk: risk.nullable(),
   verdict: z.enum(['allow', 'requires_approval', 'deny']).nullable(),
   why: z.array(rule),
+  subjectDigest: z.string().nullable(),
   attempts: z.array(attempt),
   outputs: jsonObjectSchema.nullable(),
   artifacts: z.array(artifactRefSchema),
@@ -156,6 +162,17 @@ export const runResponse: z.ZodType = z.object({
   startedAt: time.nullable(),
   endedAt: time.nullable(),
   usage: z.object({ tokens: z.int(), usd: z.number(), unknownCost: z.boolean() }),
+  overrides: z.array(
+    z.object({
+      approval: z.string(),
+      step: z.string(),
+      by: z.array(z.string()),
+      reason: z.string(),
+      rules: z.array(z.string()),
+      usedBy: z.int().nullable(),
+      review,
+    }),
+  ),
   steps: z.array(step),
 });
 
@@ -189,7 +206,7 @@ export const approvalResponse: z.ZodType = z.object({
   id: z.string(),
   runId: z.string(),
   stepId: z.string(),
-  kind: z.enum(['start', 'gate', 'tool']),
+  kind: z.enum(['start', 'gate', 'tool', 'override']),
   subjectDigest: z.string(),
   subject: jsonObjectSchema,
   why: z.array(rule),
@@ -208,6 +225,8 @@ export const approvalResponse: z.ZodType = z.object({
     })
     .nullable(),
   changed: z.array(z.string()),
+  usedBy: z.int().nullable(),
+  review,
   decisions: z.array(
     z.object({
       approver: z.string(),

@@ -4,7 +4,9 @@ import { dependentsOf } from '../plan/plan.ts';
 import type { ApprovalStep, StepId } from '../plan/plan.ts';
 import type { Refusal, RunCommand } from './commands.ts';
 import type { Draft } from './draft.ts';
-import type { ApprovalRequirement, ApprovalStatus, Failure, PolicyVerdict } from './events.ts';
+import { grantOverride } from './override.ts';
+import { approversOf, resolveApproval } from './requests.ts';
+import type { ApprovalRequirement, Failure, PolicyVerdict } from './events.ts';
 import { approvalState, lastAttempt, planStep, stepState } from './state.ts';
 import type { ApprovalState, RunState } from './state.ts';
 
@@ -47,33 +49,14 @@ export function usableApprovals(
   return null;
 }
 
-export function approversOf(
-  approval: ApprovalState,
-  revoked: readonly string[],
-): ReadonlySet<string> {
-  return new Set(
-    approval.decisions
-      .filter(({ decision, approver }) => decision === 'approve' && !revoked.includes(approver))
-      .map(({ approver }) => approver),
-  );
-}
-
-export function resolveApproval(
-  draft: Draft,
-  approvalId: string,
-  status: Exclude<ApprovalStatus, 'open'>,
-  detail: string,
-): void {
-  draft.emit({ type: 'ApprovalResolved', actor: SYSTEM, data: { approvalId, status, detail } });
-}
-
 /** Requests of `step` that nobody can use any more. */
 export function dropApprovals(draft: Draft, step: StepId, detail: string): void {
   for (const approval of draft.state.approvals.values()) {
     if (approval.step !== step || approval.usedBy !== null) continue;
     if (
       approval.status === 'open' ||
-      (approval.status === 'approved' && approval.kind === 'start')
+      (approval.status === 'approved' &&
+        (approval.kind === 'start' || approval.kind === 'override'))
     ) {
       resolveApproval(draft, approval.id, 'stale', detail);
     }
@@ -228,6 +211,9 @@ function grantWhatWasAsked(draft: Draft, approval: ApprovalState, form: JsonObje
       return;
     case 'tool':
       decideTool(draft, approval, gateId ?? '', 'allow', 'approved');
+      return;
+    case 'override':
+      grantOverride(draft, approval);
   }
 }
 
@@ -248,6 +234,8 @@ function decideTool(
 
 function refuseWhatWasAsked(draft: Draft, approval: ApprovalState, failure: Failure): void {
   const { step } = approval;
+  // The step stays blocked by what blocks it.
+  if (approval.kind === 'override') return;
   if (approval.kind === 'tool') {
     decideTool(draft, approval, approval.gateId ?? '', 'deny', failure.message);
     return;

@@ -86,6 +86,22 @@ export type AttemptReportEnd =
 
 type OfAttempt = { readonly step: StepId; readonly attempt: number; readonly epoch: number };
 
+/** An admin's wish that `step` starts once although the policy says otherwise. */
+export interface OverrideAsked extends Subject {
+  readonly step: StepId;
+  readonly approvalId: string;
+  /** What the step would run, as it was shown. */
+  readonly startDigest: string;
+  readonly reason: string;
+  readonly roles: readonly string[];
+  readonly assurance: 'session' | 'reauth' | 'passkey';
+  readonly evidence?: JsonObject;
+  /** Different admins that it takes. */
+  readonly count: number;
+  /** At most 15 minutes from now. */
+  readonly expiresAtMs: number;
+}
+
 export type RunCommand =
   | { readonly type: 'CreateRun'; readonly created: RunEventData['RunCreated'] }
   | { readonly type: 'StartRun'; readonly started: RunEventData['RunStarted'] }
@@ -130,6 +146,8 @@ export type RunCommand =
       /** Earlier approvers of this request who may not decide any more. */
       readonly revoked?: readonly string[];
     }
+  | ({ readonly type: 'OverrideStep' } & OverrideAsked)
+  | { readonly type: 'ReviewOverride'; readonly approvalId: string; readonly note: string }
   | { readonly type: 'Tick' }
   | { readonly type: 'CancelRun'; readonly reason: string }
   | { readonly type: 'ApplyResult'; readonly asked: RunEventData['ResultApplying'] }
@@ -168,6 +186,8 @@ export type Refusal =
       readonly detail: string;
     }
   | { readonly type: 'AlreadyDecided'; readonly approvalId: string; readonly approver: string }
+  | { readonly type: 'NotOverridable'; readonly step: StepId; readonly detail: string }
+  | { readonly type: 'ReasonTooShort'; readonly atLeast: number }
   | { readonly type: 'ReasonRequired'; readonly approvalId: string }
   | { readonly type: 'FormInvalid'; readonly approvalId: string; readonly detail: string }
   | { readonly type: 'NothingToResume'; readonly runId: string; readonly status: string }
@@ -198,6 +218,8 @@ export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {
   SubjectMoved: 'What is asked is not what was shown; look again.',
   NotAllowedToDecide: 'This person may not decide this request.',
   AlreadyDecided: 'This person has decided this request already.',
+  NotOverridable: 'This cannot be overridden.',
+  ReasonTooShort: 'An override needs a reason that says more.',
   ReasonRequired: 'A rejection needs a reason.',
   FormInvalid: 'The form of the request is not filled in as it asks.',
   NothingToResume: 'The run is not paused, and no step of it is interrupted.',

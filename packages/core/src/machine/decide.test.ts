@@ -139,7 +139,7 @@ describe('evaluation', () => {
       ...{ id: 'apr_1', step: 'a', kind: 'start', status: 'open', subjectDigest: 'digest-9' },
       ...{ subject: { what: 'digest-9' }, why: verdict.why, policyDigest: 'policy-1' },
       ...{ requires: verdict.requires, risk: 'medium', requestedAt: TEST_AT, expiresAtMs: 5 },
-      ...{ gateId: null, decisions: [], usedBy: null, detail: null, changed: [] },
+      ...{ gateId: null, decisions: [], usedBy: null, detail: null, changed: [], review: null },
       ...{ escalation: null, escalated: false, askedAt: 'commit-0' },
     });
   });

@@ -12,13 +12,7 @@ import { err, ok } from '../base/result.ts';
 import type { Result } from '../base/result.ts';
 import type { StepId } from '../plan/plan.ts';
 import { hasSlot } from '../schedule/effects.ts';
-import {
-  decideApproval,
-  dropApprovals,
-  expireApprovals,
-  resolveApproval,
-  usableApprovals,
-} from './approvals.ts';
+import { decideApproval, dropApprovals, expireApprovals, usableApprovals } from './approvals.ts';
 import type {
   AttemptReportEnd,
   CommandContext,
@@ -31,6 +25,8 @@ import type { Draft } from './draft.ts';
 import { createdState } from './evolve.ts';
 import type { AttemptEnd, RunEvent, RunEventData } from './events.ts';
 import { restartFrom } from './restart.ts';
+import { askOverride, expireOverrides, reviewOverride, usableOverride } from './override.ts';
+import { resolveApproval } from './requests.ts';
 import { settle } from './settle.ts';
 import {
   changedFields,
@@ -92,8 +88,13 @@ function apply(draft: Draft, command: Exclude<RunCommand, { type: 'CreateRun' }>
       return endAttempt(draft, command);
     case 'DecideApproval':
       return decideApproval(draft, command);
+    case 'OverrideStep':
+      return standingStill(draft) ?? knownStep(draft, command.step) ?? askOverride(draft, command);
+    case 'ReviewOverride':
+      return reviewOverride(draft, command.approvalId, command.note);
     case 'Tick':
       expireApprovals(draft);
+      expireOverrides(draft);
       return null;
     case 'CancelRun':
       return cancelRun(draft, command.reason);
@@ -198,14 +199,20 @@ function evaluateStart(
   evaluation: Extract<Evaluation, { outcome: 'start' }>,
 ): void {
   const { subjectDigest, verdict } = evaluation;
+  const { nowMs } = draft.context;
+  const start = { step, subjectDigest, verdict, nowMs, revoked: evaluation.revoked ?? [] };
+  const override = verdict.verdict === 'allow' ? null : usableOverride(draft.state, start);
+  if (override !== null) {
+    const approvals = [override];
+    draft.emit({ type: 'StepReadied', data: { step, subjectDigest, verdict, approvals } });
+    return;
+  }
   if (verdict.verdict === 'deny') {
     draft.emit({ type: 'StepDenied', data: { step, subjectDigest, verdict } });
     return;
   }
   dropOutdated(draft, step, { ...evaluation, policy: verdict.policyDigest });
   const needed = verdict.verdict === 'requires_approval';
-  const { nowMs } = draft.context;
-  const start = { step, subjectDigest, verdict, nowMs, revoked: evaluation.revoked ?? [] };
   const approvals = needed ? usableApprovals(draft.state, start) : [];
   if (approvals !== null) {
     draft.emit({ type: 'StepReadied', data: { step, subjectDigest, verdict, approvals } });
@@ -310,11 +317,13 @@ function reasonToAskAgain(
     };
   }
   const none = { changed: [] };
+  const start = { step: step.id, subjectDigest, verdict, nowMs, revoked };
+  const override = verdict.verdict === 'allow' ? null : usableOverride(state, start);
+  if (override !== null && step.granted.includes(override)) return null;
   if (verdict.verdict === 'deny') {
     return { cause: 'verdict_changed', detail: 'the policy now denies this step', ...none };
   }
   if (verdict.verdict === 'allow') return null;
-  const start = { step: step.id, subjectDigest, verdict, nowMs, revoked };
   const usable = usableApprovals(state, start);
   if (
     usable === null ||

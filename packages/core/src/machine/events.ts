@@ -14,6 +14,8 @@ export interface Actor {
 export interface DecidingRule {
   readonly rule: string;
   readonly text: string;
+  /** No override lifts it. */
+  readonly absolute?: true | undefined;
 }
 
 export type Verdict = 'allow' | 'requires_approval' | 'deny';
@@ -47,7 +49,7 @@ export interface Escalation {
   readonly people: readonly string[];
 }
 
-export type ApprovalKind = 'start' | 'gate' | 'tool';
+export type ApprovalKind = 'start' | 'gate' | 'tool' | 'override';
 export type ApprovalStatus = 'open' | 'approved' | 'rejected' | 'expired' | 'stale' | 'withdrawn';
 
 /** How a result comes to the user: a branch of its own, one commit, or a merge commit on a branch that is there. */
@@ -227,7 +229,13 @@ export interface RunEventData {
   StepSkipped: Stepped & { readonly cause: 'condition' };
   StepRequeued: Stepped & {
     readonly cause:
-      'retry' | 'resume' | 'invalidated' | 'subject_changed' | 'verdict_changed' | 'approval_stale';
+      | 'retry'
+      | 'resume'
+      | 'invalidated'
+      | 'subject_changed'
+      | 'verdict_changed'
+      | 'approval_stale'
+      | 'override';
     /** `continue`: go on in the workspace as it is and, for agents, in the same session. `restore`: from the checkpoint. */
     readonly mode: 'continue' | 'restore';
     readonly reason: string | null;
@@ -284,6 +292,9 @@ export interface RunEventData {
     /** Of one that became stale: fields of its subject that are not as they were. */
     readonly changed?: readonly string[] | undefined;
   };
+
+  /** Somebody has looked at what was overridden: until then it is marked everywhere. */
+  OverrideReviewed: { readonly approvalId: string; readonly note: string };
 
   AttemptStarted: Attempted & {
     readonly epoch: number;

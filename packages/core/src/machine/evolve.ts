@@ -184,6 +184,11 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       });
       return;
     }
+    case 'OverrideReviewed':
+      changeApproval(state, event.data.approvalId, {
+        review: { by: event.actor.id, note: event.data.note, at: event.at },
+      });
+      return;
     case 'ApprovalEscalated':
       changeApproval(state, event.data.approvalId, {
         escalated: true,
@@ -360,7 +365,10 @@ function requestApproval(
     usedBy: null,
     detail: null,
     changed: [],
+    review: null,
   });
+  // The step waits for what it waited for; an override is asked for beside that.
+  if (data.kind === 'override') return;
   if (data.gateId === null) {
     changeStep(state, step, 'ApprovalRequested', {
       waiting: { reason: 'approval', approvalId },

@@ -78,6 +78,16 @@ const CASES: readonly Case[] = [
     around: { ...PLAIN, verdicts: [ASK, ASK_ELSEWHERE], ends: ['succeeded', NEVER_STARTED] },
   },
   {
+    name: 'a step that the policy denies, and admins who override that',
+    plan: testPlan([testCommand('a')]),
+    around: {
+      ...PLAIN,
+      verdicts: [ASK, DENY],
+      ends: ['succeeded', NEVER_STARTED],
+      overrides: [1, 2],
+    },
+  },
+  {
     name: 'an agent whose tools need leave',
     plan: testPlan([testAgent('a')]),
     around: { ...PLAIN, verdicts: [ALLOW, ASK, DENY], toolCalls: 2 },
@@ -234,6 +244,8 @@ function isNoTransition(row: string): boolean {
     row.endsWith(' AttemptReported') ||
     row.endsWith(' ToolDecided') ||
     row.endsWith(' RunRewound') ||
+    // An override is asked for while the step stays as it is.
+    row === 'blocked ApprovalRequested' ||
     ['succeeded', 'skipped', 'canceled'].some((status) => row === `${status} RunCanceled`)
   );
 }

@@ -2,7 +2,8 @@
 import { lastWorked, planStep } from './state.ts';
 import type { RunState, StepState } from './state.ts';
 import type { Draft } from './draft.ts';
-import { resolveApproval } from './approvals.ts';
+import { resolveApproval } from './requests.ts';
+import { settleOverrides } from './override.ts';
 import { dropPassedBy } from './staleness.ts';
 import { blockedReasons, hasMotion, isEligible, stepsSucceeded } from './status.ts';
 
@@ -17,6 +18,7 @@ export function settle(draft: Draft): void {
   }
   if (state.startedAt === null) return;
   dropPassedBy(draft);
+  settleOverrides(draft);
   requeueStale(draft);
   while (skipAfterSkipped(draft));
   if (state.paused !== null) return;

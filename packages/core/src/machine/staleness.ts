@@ -15,7 +15,8 @@ const SYSTEM = { kind: 'engine', id: 'engine' } as const;
 export function rejectionOf(state: RunState, step: StepId, subjectDigest: string): Failure | null {
   for (const approval of state.approvals.values()) {
     const { kind, status } = approval;
-    if (approval.step !== step || kind === 'tool' || status !== 'rejected') continue;
+    if (approval.step !== step || status !== 'rejected') continue;
+    if (kind === 'tool' || kind === 'override') continue;
     if (approval.subjectDigest !== subjectDigest) continue;
     const said = approval.decisions.find(({ decision }) => decision === 'reject');
     return {
@@ -65,7 +66,8 @@ export function dropOutdated(draft: Draft, step: StepId, now: Subject & { policy
 export function dropPassedBy(draft: Draft): void {
   const { approvals, checkpoint, steps } = draft.state;
   for (const { id, step, kind, status, askedAt } of approvals.values()) {
-    if (status !== 'open' || kind === 'tool' || askedAt === checkpoint?.commit) continue;
+    if (status !== 'open' || kind === 'tool' || kind === 'override') continue;
+    if (askedAt === checkpoint?.commit) continue;
     staleApproval(draft, id, ['workspace']);
     draft.emit({
       type: 'StepRequeued',

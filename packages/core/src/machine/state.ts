@@ -187,6 +187,8 @@ export interface ApprovalState {
   readonly detail: string | null;
   /** Fields of its subject that made it stale. */
   readonly changed: readonly string[];
+  /** Of an override: who has looked at it since. */
+  readonly review: { readonly by: string; readonly note: string; readonly at: string } | null;
 }
 
 export interface Decision {

@@ -94,7 +94,8 @@ export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
   }
   if (stands) return effects;
   for (const approval of state.approvals.values()) {
-    if (approval.status !== 'open') continue;
+    const unused = approval.kind === 'override' && approval.usedBy === null && state.ended === null;
+    if (approval.status !== 'open' && !(unused && approval.status === 'approved')) continue;
     const { escalation, escalated, expiresAtMs } = approval;
     const atMs = escalation !== null && !escalated ? escalation.atMs : expiresAtMs;
     if (atMs !== null) effects.push({ type: 'WakeAt', atMs });

@@ -255,6 +255,7 @@ function stepKey(state: RunState, step: StepState): unknown {
       approval.subjectDigest,
       approval.policyDigest,
       approval.requires.count,
+      approval.kind === 'override' ? [approval.subject['start'], approval.why] : null,
       approval.expiresAtMs,
       approval.escalated || approval.escalation?.atMs,
       approval.askedAt === state.checkpoint?.commit,
@@ -275,7 +276,8 @@ function sightOf(state: RunState, step: StepState): readonly boolean[] | null {
 /** Digests that nobody is asked about again. */
 function rejectedOf(state: RunState, step: StepState): readonly string[] {
   const rejected = [...state.approvals.values()].filter(
-    ({ step: id, kind, status }) => id === step.id && kind !== 'tool' && status === 'rejected',
+    ({ step: id, kind, status }) =>
+      id === step.id && (kind === 'start' || kind === 'gate') && status === 'rejected',
   );
   return [...new Set(rejected.map(({ subjectDigest }) => subjectDigest))].sort();
 }
@@ -283,6 +285,7 @@ function rejectedOf(state: RunState, step: StepState): readonly string[] {
 /** Open, still to be used, or given back if its attempt turns out never to have begun. */
 function isUseful(step: StepState, approval: ApprovalState): boolean {
   if (approval.status === 'open') return true;
-  if (approval.status !== 'approved' || approval.kind !== 'start') return false;
+  const starts = approval.kind === 'start' || approval.kind === 'override';
+  if (approval.status !== 'approved' || !starts) return false;
   return approval.usedBy === null || liveAttempt(step)?.approvals.includes(approval.id) === true;
 }

@@ -181,6 +181,15 @@ export const COMMANDS = {
   }),
   reject: (approvalId: string, rest: RestOf<'DecideApproval'> = {}): RunCommand =>
     COMMANDS.approve(approvalId, { decision: 'reject', reason: 'not like this', ...rest }),
+  override: (step: StepId, rest: RestOf<'OverrideStep'> = {}): RunCommand => ({
+    ...{ type: 'OverrideStep', step, approvalId: 'apr_o', startDigest: 'digest-1', count: 1 },
+    ...{ subject: { kind: 'override', start: rest.startDigest ?? 'digest-1' } },
+    ...{ subjectDigest: 'digest-o', reason: 'the approvers are all away today' },
+    ...{ roles: ['admin'], assurance: 'session', expiresAtMs: 2000, ...rest },
+  }),
+  review: (approvalId: string): RunCommand => ({
+    ...{ type: 'ReviewOverride', approvalId, note: 'it was right' },
+  }),
   tick: (): RunCommand => ({ type: 'Tick' }),
   cancel: (): RunCommand => ({ type: 'CancelRun', reason: 'enough' }),
   applyResult: (result: Checkpoint | null, rest: Partial<Applying> = {}): RunCommand => ({

@@ -64,6 +64,8 @@ export interface Surroundings {
   readonly restarts: boolean;
   /** Whether gates may ask further people. */
   readonly escalates?: boolean;
+  /** Whether admins override what blocks a step, and how many of them it takes. */
+  readonly overrides?: readonly number[];
 }
 
 export const ALL_ENDS: Surroundings['ends'] = [
@@ -106,6 +108,16 @@ export function outsideMoves(state: RunState, around: Surroundings): readonly Mo
       if (step.notBeforeMs !== null) add(command, TEST_ENGINE, LATE_MS);
     }
     for (const command of reports(state, step, around)) add(command);
+  }
+  for (const step of state.steps.values()) {
+    for (const count of step.status === 'blocked' ? (around.overrides ?? []) : []) {
+      const startDigest = step.subjectDigest ?? '';
+      const asked = { startDigest, approvalId: nextApprovalId(state), count };
+      add(COMMANDS.override(step.id, asked), ANN);
+      add(COMMANDS.override(step.id, { ...asked, roles: ['approver'] }), BOB);
+      add(COMMANDS.override(step.id, { ...asked, reason: 'because' }), ANN);
+      add(COMMANDS.override(step.id, { ...asked, startDigest: 'another' }), ANN);
+    }
   }
   for (const approval of state.approvals.values()) moves.push(...decisions(approval));
   add(COMMANDS.approve('apr_unknown'), ANN);
@@ -228,8 +240,8 @@ function successOf(state: RunState, step: StepState | undefined, name: string): 
   return lastAttempt(step)?.inputCheckpoint ?? testCommit(name);
 }
 
-function decisions({ id, status, subjectDigest }: ApprovalState): readonly Move[] {
-  const said = { subjectDigest };
+function decisions({ id, kind, status, subjectDigest }: ApprovalState): readonly Move[] {
+  const said = { subjectDigest, ...(kind === 'override' ? { roles: ['admin'] } : {}) };
   const at = (command: RunCommand, actor: Actor, nowMs: number = EARLY_MS): Move => ({
     command,
     actor,

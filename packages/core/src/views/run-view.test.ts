@@ -59,10 +59,12 @@ describe('the view of a run', () => {
       ...{ notCarried: ['uncommitted work'], requestedBy: RITA },
       ...{ createdAt: TEST_AT, startedAt: TEST_AT, endedAt: null },
       usage: { tokens: 0, usd: 0, unknownCost: false },
+      overrides: [],
       steps: [
         {
           ...{ id: 'a', kind: 'command', needs: [], status: 'succeeded', reason: null },
           ...{ hint: null, risk: 'medium', verdict: 'allow', why: ALLOW.why },
+          subjectDigest: 'digest-1',
           attempts: [
             {
               ...{ number: 1, status: 'succeeded', startedAt: TEST_AT, endedAt: TEST_AT },
@@ -76,7 +78,15 @@ describe('the view of a run', () => {
         },
         {
           ...{ id: 'b', kind: 'command', needs: ['a'], status: 'pending', reason: null },
-          ...{ hint: null, risk: null, verdict: null, why: [], attempts: [], outputs: null },
+          ...{
+            hint: null,
+            risk: null,
+            verdict: null,
+            subjectDigest: null,
+            why: [],
+            attempts: [],
+            outputs: null,
+          },
           artifacts: [],
         },
       ],
@@ -186,7 +196,7 @@ describe('the reason of a step', () => {
     const verdict = { ...DENY, why: [...DENY.why, ...ASK.why] };
     const denied = testEvent('StepDenied', { step: 'a', subjectDigest: 'digest-1', verdict });
     expect(step('a', denied)).toMatchObject({
-      ...{ verdict: 'deny', hint: null },
+      ...{ verdict: 'deny', hint: 'ccdash override run_1 a --reason …' },
       reason: 'the rule says deny; the rule says requires_approval',
     });
   });
@@ -215,6 +225,7 @@ describe('the view of a request', () => {
       ...{ subjectDigest: 'digest-1', subject: { what: 'digest-1' }, why: ASK.why, requires },
       ...{ risk: 'medium', status: 'expired', detail: 'nobody decided in time' },
       ...{ requestedAt: TEST_AT, expiresAtMs: 99, escalation: null, changed: [] },
+      ...{ usedBy: null, review: null },
       decisions: [
         {
           ...{ approver: 'ann', decision: 'approve', reason: 'fine', at: TEST_AT },

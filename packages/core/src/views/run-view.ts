@@ -66,7 +66,19 @@ export interface RunView {
   /** Each time that the result was brought into the project, or could not be. */
   readonly applied: readonly Applied[];
   readonly applying: { readonly as: ApplyMode; readonly branch: string } | null;
+  /** Overrides that were granted, and whether somebody has looked at them since. */
+  readonly overrides: readonly OverrideView[];
   readonly steps: readonly StepView[];
+}
+
+export interface OverrideView {
+  readonly approval: string;
+  readonly step: string;
+  readonly by: readonly string[];
+  readonly reason: string;
+  readonly rules: readonly string[];
+  readonly usedBy: number | null;
+  readonly review: ApprovalState['review'];
 }
 
 export interface UsageTotal {
@@ -87,6 +99,8 @@ export interface StepView {
   readonly risk: RiskClass | null;
   readonly verdict: Verdict | null;
   readonly why: readonly DecidingRule[];
+  /** What it would run, or ran last. */
+  readonly subjectDigest: string | null;
   readonly attempts: readonly AttemptView[];
   readonly outputs: JsonObject | null;
   readonly artifacts: readonly ArtifactRef[];
@@ -132,6 +146,9 @@ export interface ApprovalView {
   readonly escalation: (Escalation & { readonly done: boolean }) | null;
   /** Fields of the subject that made it stale. */
   readonly changed: readonly string[];
+  /** Of an override: the attempt that used it, and who has looked at it since; it is marked until somebody has. */
+  readonly usedBy: number | null;
+  readonly review: ApprovalState['review'];
   readonly decisions: readonly Decision[];
 }
 
@@ -160,6 +177,7 @@ export function runToView(state: RunState): RunView {
     startedAt: state.startedAt,
     endedAt: state.endedAt,
     usage: usageTotal(state),
+    overrides: overridesOf(state),
     applied: state.applied,
     applying: state.applying && applyingToView(state.applying),
     steps: [...state.steps.values()].map((step) => stepToView(state, step)),
@@ -170,13 +188,38 @@ function applyingToView({ asked }: Applying): NonNullable<RunView['applying']> {
   return { as: asked.as, branch: asked.branch };
 }
 
+function overridesOf(state: RunState): readonly OverrideView[] {
+  return [...state.approvals.values()]
+    .filter(({ kind, status }) => kind === 'override' && status === 'approved')
+    .map(({ id, step, decisions, why, usedBy, review }) => ({
+      approval: id,
+      step,
+      by: decisions.map(({ approver }) => approver),
+      reason: decisions[0]?.reason ?? '',
+      rules: why.map(({ rule }) => rule),
+      usedBy,
+      review,
+    }));
+}
+
 export function approvalToView(runId: string, approval: ApprovalState): ApprovalView {
   const { id, step, kind, subjectDigest, subject, why, requires, risk } = approval;
-  const { status, detail, requestedAt, expiresAtMs, decisions, changed } = approval;
+  const { status, detail, requestedAt, expiresAtMs, decisions, changed, usedBy, review } = approval;
   const escalation =
     approval.escalation === null ? null : { ...approval.escalation, done: approval.escalated };
   const asked = { id, runId, stepId: step, kind, subjectDigest, subject, why, requires, risk };
-  return { ...asked, status, detail, requestedAt, expiresAtMs, escalation, changed, decisions };
+  return {
+    ...asked,
+    status,
+    detail,
+    requestedAt,
+    expiresAtMs,
+    escalation,
+    changed,
+    usedBy,
+    review,
+    decisions,
+  };
 }
 
 function stepToView(state: RunState, step: StepState): StepView {
@@ -192,6 +235,7 @@ function stepToView(state: RunState, step: StepState): StepView {
     risk: step.verdict?.risk ?? planned.risk,
     verdict: step.verdict?.verdict ?? null,
     why: step.verdict?.why ?? [],
+    subjectDigest: step.subjectDigest,
     attempts: step.attempts.map(attemptToView),
     outputs: step.outputs,
     artifacts: lastAttempt(step)?.artifacts ?? [],
@@ -222,7 +266,10 @@ function stepReason(
     };
   }
   if (step.waiting?.reason === 'policy_denied') {
-    return { reason: step.verdict?.why.map((rule) => rule.text).join('; ') ?? null, hint: null };
+    const why = step.verdict?.why ?? [];
+    const isFinal = why.some((rule) => rule.absolute === true);
+    const hint = isFinal ? null : `ccdash override ${state.runId} ${step.id} --reason …`;
+    return { reason: why.map((rule) => rule.text).join('; '), hint };
   }
   if (step.status === 'skipped') return { reason: 'its condition is false', hint: null };
   return { reason: null, hint: null };

@@ -10,6 +10,8 @@ export function requestToCommand(asked: RunRequest, by: Caller): RunCommand {
       const who = { roles, assurance, ...(evidence === undefined ? {} : { evidence }) };
       return { type: 'DecideApproval', approvalId, decision, reason, subjectDigest, form, ...who };
     }
+    case 'review':
+      return { type: 'ReviewOverride', approvalId: asked.approvalId, note: asked.note };
     case 'cancel':
       return { type: 'CancelRun', reason: asked.reason };
     case 'pause':

@@ -66,6 +66,7 @@ export type RunRequest =
       readonly subjectDigest: string;
       readonly form: JsonObject;
     }
+  | { readonly type: 'review'; readonly approvalId: string; readonly note: string }
   | { readonly type: 'cancel'; readonly reason: string }
   | { readonly type: 'pause'; readonly reason: string | null }
   | {
@@ -168,6 +169,12 @@ export interface Workbench {
     runId: string,
     request: ControlRequest,
     digest: string,
+    by: Caller,
+  ): Promise<Result<RunView, WorkbenchRefusal>>;
+  /** Lets a step start once although the policy says otherwise. */
+  override(
+    runId: string,
+    asked: { readonly step: string; readonly reason: string; readonly subjectDigest: string },
     by: Caller,
   ): Promise<Result<RunView, WorkbenchRefusal>>;
   /** What applying the result would do; changes nothing. */

@@ -9,6 +9,7 @@ const KIND_WORDS: Readonly<Record<ApprovalView['kind'], string>> = {
   start: 'may this step start?',
   gate: 'a decision of the plan',
   tool: 'may the agent use this tool?',
+  override: 'may this step start although the policy says otherwise?',
 };
 const TAIL_LINES = 20;
 

@@ -84,9 +84,11 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
     const what =
       data.kind === 'gate'
         ? 'waits for a decision'
-        : data.kind === 'tool'
-          ? 'the agent waits for approval'
-          : 'waits for approval';
+        : data.kind === 'override'
+          ? 'an override is asked for'
+          : data.kind === 'tool'
+            ? 'the agent waits for approval'
+            : 'waits for approval';
     const { question, title, program } = data.subject;
     const told = [question, title].find((text) => typeof text === 'string');
     const about = told ?? programToText(program) ?? '';
@@ -205,6 +207,11 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         return asked(event, event.data);
       case 'ApprovalDecided':
         return [decided(event, event.data)];
+      case 'OverrideReviewed': {
+        const step = stepByApproval.get(event.data.approvalId) ?? '';
+        const { note: said } = event.data;
+        return [transition(event, 'still', step, `override reviewed by ${event.actor.id}`, said)];
+      }
       case 'ApprovalEscalated': {
         const step = stepByApproval.get(event.data.approvalId) ?? '';
         return [transition(event, 'wait', step, 'asks further people', 'too few have decided')];

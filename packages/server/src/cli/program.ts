@@ -329,6 +329,27 @@ function addApprovalVerbs(program: Command, act: Act): void {
     {},
   );
   decision('reject', 'reject a request; needs a reason');
+  const override = program
+    .command('override')
+    .description('let a step start once although the policy says otherwise')
+    .argument('<run>')
+    .argument('<step>')
+    .option('--reason <text>', 'why, in 20 characters or more', '')
+    .option('--dry-run', 'what it would lift; asks for nothing', false)
+    .option('--code <code>', 'a one-time code, as a proof that it is you')
+    .option('--ssh-key <file>', 'sign it with this key, as a proof that it is you')
+    .action((run: string, step: string, options: Proof & { reason: string; dryRun: boolean }) =>
+      act(async (context) => (await verbs()).override(context, run, step, options)),
+    );
+  override.helpCommand(false);
+  program
+    .command('review')
+    .description('record that you have looked at an override')
+    .argument('<id>', 'of the override')
+    .requiredOption('--note <text>', 'what you think of it')
+    .action((id: string, { note }: { note: string }) =>
+      act(async (context) => (await verbs()).review(context, id, note)),
+    );
 }
 
 function addAdapterVerbs(program: Command, act: Act): void {

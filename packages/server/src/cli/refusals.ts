@@ -138,6 +138,8 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   SubjectMoved: EXIT.conflict,
   NotAllowedToDecide: EXIT.refused,
   AlreadyDecided: EXIT.conflict,
+  NotOverridable: EXIT.refused,
+  ReasonTooShort: EXIT.usage,
   ReasonRequired: EXIT.usage,
   FormInvalid: EXIT.usage,
   NothingToResume: EXIT.conflict,

@@ -33,6 +33,7 @@ export function runToLines(context: Context, run: RunView): readonly Line[] {
     [`  from commit ${run.baseCommit.slice(0, 12)}`],
     ...run.notCarried.map((text): Line => [quiet(`  not in the workspace: ${text}`)]),
     ...(run.paused === null ? [] : [pausedLine(run.paused)]),
+    ...run.overrides.map((each) => overrideLine(each)),
     ...(run.failure === null
       ? []
       : [[`  ${run.failure.message}`], [quiet(`  ${run.failure.hint ?? ''}`)]]),
@@ -46,6 +47,19 @@ export function runToLines(context: Context, run: RunView): readonly Line[] {
 function pausedLine({ by, reason, atMs }: NonNullable<RunView['paused']>): Line {
   const why = reason === null ? '' : `: ${toPlainLine(reason, 200)}`;
   return [`  paused by ${by.id}, ${dateToText(new Date(atMs).toISOString())}${why}`];
+}
+
+/** Marked until somebody says that they have looked at it. */
+function overrideLine(override: RunView['overrides'][number]): Line {
+  const { approval, step, by, reason, rules, review } = override;
+  const what = `  ${step} was overridden by ${by.join(' and ')}: ${toPlainLine(reason, 200)}`;
+  const lifted = quiet(` (${rules.join(', ')}; `);
+  if (review !== null) return [what, lifted, quiet(`reviewed by ${review.by})`)];
+  return [
+    { text: what, style: 'bad' },
+    lifted,
+    quiet(`not reviewed: ccdash review ${approval} --note "…")`),
+  ];
 }
 
 /** What became of the run, and what somebody could do now. */

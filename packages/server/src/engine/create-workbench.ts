@@ -1,6 +1,14 @@
 /** The engine as the outside may use it. */
-import { approvalToView, err, ok, planStep, runToView } from '@ccdash/core';
-import type { InputSpec, Plan, Result, RunCommand, RunState, RunView } from '@ccdash/core';
+import { MAX_OVERRIDE_MS, approvalToView, err, ok, planStep, runToView } from '@ccdash/core';
+import type {
+  InputSpec,
+  JsonObject,
+  Plan,
+  Result,
+  RunCommand,
+  RunState,
+  RunView,
+} from '@ccdash/core';
 import type {
   AuditReport,
   Caller,
@@ -128,6 +136,29 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     );
   }
 
+  async function override(
+    runId: string,
+    { step, reason, subjectDigest: startDigest }: Parameters<Workbench['override']>[1],
+    by: Caller,
+  ): Promise<Result<RunView, WorkbenchRefusal>> {
+    const verdict = stateOf(runId)?.steps.get(step)?.verdict;
+    const subject: JsonObject = {
+      ...{ v: 1, kind: 'override', run: runId, step, start: startDigest, reason },
+      rules: (verdict?.why ?? []).map(({ rule }) => rule),
+      policy: verdict?.policyDigest ?? null,
+    };
+    const { roles, assurance, evidence } = by;
+    const command: RunCommand = {
+      ...{ type: 'OverrideStep', step, reason, startDigest, subject, roles, assurance },
+      subjectDigest: deps.digest(subject),
+      approvalId: deps.ids.next('apr'),
+      count: deps.otherAdmins(by.actor.id) > 0 ? 2 : 1,
+      expiresAtMs: deps.clock.now() + MAX_OVERRIDE_MS,
+      ...(evidence === undefined ? {} : { evidence }),
+    };
+    return toView(await engine.command(runId, command, by.actor));
+  }
+
   function stateOf(runId: string): RunState | null {
     return engine.state(runId);
   }
@@ -139,6 +170,7 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     },
     plan: (planId, revision) => plans.find(planId, revision),
     launch,
+    override,
     dryRun,
     runs: () => statesNewestFirst().map(runToView),
     run: (runId) => {

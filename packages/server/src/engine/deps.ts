@@ -86,6 +86,8 @@ export interface EngineDeps {
   readonly providerSecrets: () => Readonly<Record<string, string>>;
   /** Who has approved this, and may not decide it any more. */
   readonly revokedAmong: (approval: ApprovalState) => readonly string[];
+  /** Admins there are beside this person. */
+  readonly otherAdmins: (person: string) => number;
   readonly profileEnv: (profile: string) => Result<Readonly<Record<string, string>>, Failure>;
   readonly readPaths: readonly string[];
   readonly orphanLimitMs: number;

@@ -8,6 +8,8 @@ import {
   diffQuery,
   emptyRequest,
   launchRequest,
+  overrideRequest,
+  reviewRequest,
   openApiDocument,
   pageQuery,
   pauseRequest,
@@ -238,6 +240,23 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       return answer(await workbench.request(approval.runId, request, by), 201);
     },
     listAdapters: async () => Response.json(await workbench.adapters()),
+    overrideStep: async (call) => {
+      const { proof, ...asked } = call.body(overrideRequest);
+      const said = { approvalId: asked.step, decision: 'approve' } as const;
+      const { subjectDigest } = asked;
+      const by = await withPresence(call.caller, { ...said, subjectDigest }, proof);
+      if ('error' in by) return by;
+      return answer(await workbench.override(call.param('id'), asked, by), 201);
+    },
+    reviewOverride: async (call) => {
+      const approvalId = call.param('id');
+      const approval = workbench.approvals().find((one) => one.id === approvalId);
+      if (approval === undefined) {
+        return refusalToProblem({ type: 'ApprovalNotFound', approvalId });
+      }
+      const request = { type: 'review', approvalId, ...call.body(reviewRequest) } as const;
+      return answer(await workbench.request(approval.runId, request, call.caller));
+    },
     auditEvents: (call) => {
       const { from, limit } = call.query(pageQuery);
       return eventPage(workbench.auditEvents(from, limit + 1), limit, (event) => event.position);

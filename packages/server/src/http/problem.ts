@@ -112,6 +112,16 @@ function wordsFor(refusal: WorkbenchRefusal | PeopleRefusal): Words {
         detail: `${refusal.approver} has decided ${refusal.approvalId} already.`,
         hint: 'It waits for other people.',
       };
+    case 'NotOverridable':
+      return {
+        detail: `Step ${refusal.step}: ${refusal.detail}.`,
+        hint: 'Change the plan or the policy, or ask those who may decide.',
+      };
+    case 'ReasonTooShort':
+      return {
+        detail: `The reason has fewer than ${String(refusal.atLeast)} characters.`,
+        hint: 'Say why nobody else can decide, and why it cannot wait: --reason "…"',
+      };
     case 'ReasonRequired':
       return {
         detail: `The rejection of ${refusal.approvalId} has no reason.`,
