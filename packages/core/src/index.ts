@@ -28,6 +28,8 @@ export { MAX_AUTOMATIC_RESUMES, decide } from './machine/decide.ts';
 export { impactOf } from './machine/impact.ts';
 export type { Impact } from './machine/impact.ts';
 export type { Decided } from './machine/decide.ts';
+export { auditRun } from './machine/audit.ts';
+export type { AuditFinding } from './machine/audit.ts';
 export { MAX_OVERRIDE_MS } from './machine/override.ts';
 export { REFUSALS } from './machine/commands.ts';
 export type {

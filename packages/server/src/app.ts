@@ -17,6 +17,7 @@ import type { People } from './base/people.ts';
 import { projectStateDir } from './base/project-state.ts';
 import { createRandomIds } from './base/random-ids.ts';
 import { createSystemClock } from './base/system-clock.ts';
+import { replayLog } from './base/replay-log.ts';
 import type { Workbench } from './base/workbench.ts';
 import { assembleEngine } from './engine/assemble-engine.ts';
 import { createWorkbench } from './engine/create-workbench.ts';
@@ -45,7 +46,7 @@ import { formatFinding, verifyLog, verifyStore } from './store/verify-log.ts';
 import { runChecks } from './validation/run-checks.ts';
 import { createWorkspaces } from './workspace/workspaces.ts';
 
-export { initProject, loadPlan, verifyLog, formatFinding };
+export { initProject, loadPlan, replayLog, verifyLog, formatFinding };
 export type { ReadLog };
 
 const HEARTBEAT_MS = 60_000;
@@ -237,14 +238,15 @@ export async function openWorkbench(
       const verified = await verifyStore(store);
       if (verified.ok) {
         const { size, root } = verified.value;
-        return { ok: true, size, root, problem: null };
+        const { bypasses, problem } = replayLog(store.readAll(0, size));
+        return { ok: problem === null, size, root, bypasses, problem };
       }
       const { error } = verified;
       const problem =
         error.type === 'LogInvalid'
           ? { position: error.finding.position, detail: formatFinding(error.finding) }
           : { position: null, detail: error.detail };
-      return { ok: false, size: store.size(), root: '', problem };
+      return { ok: false, size: store.size(), root: '', bypasses: null, problem };
     },
     export: () => {
       const lines = store.exportLog();

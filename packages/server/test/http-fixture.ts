@@ -359,7 +359,9 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       states.get(runId)?.steps.get(step)?.attempts[attempt - 1] === undefined ? null : outputFile,
     adapters: async () => [],
     auditEvents: (from, limit) => store.readAll(from, limit),
-    auditVerify: async () => ({ ok: true, size: store.size(), root: 'root', problem: null }),
+    auditVerify: async () => ({
+      ...{ ok: true, size: store.size(), bypasses: 0, root: 'root', problem: null },
+    }),
     auditExport: () => store.readAll(0, Infinity).map((event) => JSON.stringify(event)),
   };
   return workbench;

@@ -115,6 +115,7 @@ export interface DiffView {
 export interface AuditReportView {
   readonly ok: boolean;
   readonly size: number;
+  readonly bypasses: number | null;
   readonly root: string;
   readonly problem: { readonly position: number | null; readonly detail: string } | null;
 }

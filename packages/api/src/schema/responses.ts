@@ -297,6 +297,7 @@ export const dryRunResponse: z.ZodType = z.object({
 export const auditReport: z.ZodType = z.object({
   ok: z.boolean(),
   size: z.int(),
+  bypasses: z.int().nullable(),
   root: z.string(),
   problem: z.object({ position: z.int().nullable(), detail: z.string() }).nullable(),
 });

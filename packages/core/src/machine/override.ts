@@ -67,7 +67,7 @@ function refuseOverride(
   const isBlocked = step.waiting?.reason === 'policy_denied' || step.waiting?.reason === 'approval';
   if (step.status !== 'blocked' || !isBlocked)
     return no(`it is ${step.status}, and nothing denies it`);
-  if (planStep(state.created.plan, id).kind === 'approval' && step.waiting?.reason === 'approval') {
+  if (planStep(state.created.plan, id).kind === 'approval' && step.waiting.reason === 'approval') {
     return no('it is a question of the plan itself: a person answers it');
   }
   if (startDigest !== step.subjectDigest) {

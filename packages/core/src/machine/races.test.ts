@@ -37,6 +37,7 @@ import {
 import type { Move, Surroundings } from '../testing/run-moves.ts';
 import { stateToText } from '../testing/scenario.ts';
 import { effectsOf } from '../schedule/effects.ts';
+import { auditRun } from './audit.ts';
 import { decide } from './decide.ts';
 import type { RunEvent } from './events.ts';
 import { evolve, foldRun } from './evolve.ts';
@@ -134,6 +135,7 @@ describe('races', () => {
         expect(stateViolations(decided.state, EARLY_MS)).toEqual([]);
       }
       longest = Math.max(longest, log.length);
+      expect(auditRun(TEST_RUN, log)).toEqual([]);
       let incremental: RunState | null = null;
       for (const event of log) incremental = evolve(TEST_RUN, incremental, event);
       const kept = stateToText(states.at(-1)!);

@@ -139,6 +139,8 @@ export type WorkbenchRefusal =
 export interface AuditReport {
   readonly ok: boolean;
   readonly size: number;
+  /** Things that happened without the decisions they needed, by a replay of every run; null when the log does not hold. */
+  readonly bypasses: number | null;
   readonly root: string;
   /** The first entry that does not hold, in words. */
   readonly problem: { readonly position: number | null; readonly detail: string } | null;

@@ -6,6 +6,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadLog } from '../app.ts';
 import { connect } from './connect.ts';
+import type { StoredEvent } from '@ccdash/api/client';
 import type { Context } from './context.ts';
 import { findProject } from './project.ts';
 import { EXIT, cliRefusal, problemToRefusal, refuse } from './refusals.ts';
@@ -51,7 +52,7 @@ export async function verifyAudit(context: Context): Promise<number> {
   if (!connection.ok) {
     return withLogAsItIs(context, connection.error, async (log) => {
       const { size, root, problem } = await log.verify();
-      return tellReport(context, { ok: problem === null, size, root, problem });
+      return tellReport(context, { ok: problem === null, size, bypasses: null, root, problem });
     });
   }
   const report = await connection.value.client.auditVerify();
@@ -74,33 +75,48 @@ export async function verifyAuditFile(
     const detail = `${file} cannot be read (${String(error.code)}).`;
     return refuse(context, cliRefusal('FileUnusable', detail, 'Name an export of the log.'));
   }
-  const { formatFinding, verifyLog } = await import('../app.ts');
+  const { formatFinding, replayLog, verifyLog } = await import('../app.ts');
   const verified = await verifyLog(lines, { publicKey });
-  if (verified.ok) return tellReport(context, { ok: true, ...verified.value, problem: null });
+  if (verified.ok) {
+    const { bypasses, problem } = replayLog(eventsOf(lines));
+    return tellReport(context, { ...verified.value, ok: problem === null, bypasses, problem });
+  }
   const { finding } = verified.error;
   const problem = { position: finding.position, detail: formatFinding(finding) };
-  return tellReport(context, { ok: false, size: 0, root: '', problem });
+  return tellReport(context, { ok: false, size: 0, bypasses: null, root: '', problem });
+}
+
+/** Of an export that has been verified. */
+function* eventsOf(lines: readonly string[]): Generator<StoredEvent, void> {
+  for (const line of lines) {
+    if (line === '') continue;
+    const { type, body } = JSON.parse(line) as { readonly type: string; readonly body: string };
+    if (type === 'event') yield JSON.parse(body) as StoredEvent;
+  }
 }
 
 interface Report {
   readonly ok: boolean;
   readonly size: number;
+  readonly bypasses: number | null;
   readonly root: string;
   readonly problem: { readonly position: number | null; readonly detail: string } | null;
 }
 
 function tellReport(context: Context, report: Report): number {
-  const { size, root, problem } = report;
+  const { size, bypasses, root, problem } = report;
   if (context.isJson) {
     context.writeJson(report);
     return problem === null ? EXIT.done : EXIT.failed;
   }
   if (problem !== null) {
     context.say({ text: 'not valid', style: 'bad' }, `  ${problem.detail}`);
+    if (bypasses !== null) context.say(`  bypasses: ${String(bypasses)}`);
     return EXIT.failed;
   }
   const entries = size === 1 ? '1 entry' : `${size} entries`;
   context.say({ text: 'valid', style: 'good' }, `  ${entries}, root ${root}`);
+  if (bypasses !== null) context.say(`  bypasses: ${String(bypasses)}`);
   return EXIT.done;
 }
 
