@@ -13,8 +13,6 @@ const COMPOSITION_ROOTS = ['^packages/server/src/(app|host-main)(\\.test)?\\.ts$
 /** Each vendor's packages, and the only folder that may import them. */
 const VENDORS = [
   { packages: '@anthropic-ai/', adapter: '^packages/server/src/agents/claude/' },
-  { packages: '@simplewebauthn/', adapter: '^packages/server/src/people/' },
-  { packages: 'openid-client', adapter: '^packages/server/src/people/' },
   { packages: '@cedar-policy/', adapter: '^packages/server/src/policy/' },
 ];
 
