@@ -125,8 +125,15 @@ export type {
   StoredEvent,
   VersionConflict,
 } from './ports/event-store.ts';
-export { EFFECT_CLASSES } from './ports/policy.ts';
-export type { CommandFacts, EffectClass, Policy, PolicyFacts } from './ports/policy.ts';
+export { EFFECT_CLASSES, POLICY_ACTIONS } from './ports/policy.ts';
+export type {
+  CommandFacts,
+  EffectClass,
+  Policy,
+  PolicyAction,
+  PolicyActor,
+  PolicyFacts,
+} from './ports/policy.ts';
 export type {
   ApplyOrder,
   ApplyPreview,

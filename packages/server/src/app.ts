@@ -31,6 +31,8 @@ import { renderTemplate } from './plans/templates.ts';
 import { loadProjectPolicy, readProjectPolicy } from './policy/project-policy.ts';
 import { initProject } from './project-config/init-project.ts';
 import { loadProjectConfig, readProjectConfig } from './project-config/load-project-config.ts';
+import { classifyCommand } from './risk/classify-command.ts';
+import { classifyTool } from './risk/classify-tool.ts';
 import { probeBubblewrap } from './sandbox/create-sandbox.ts';
 import { profileEnv } from './sandbox/profile-env.ts';
 import { acquireStateLock } from './store/lock.ts';
@@ -181,6 +183,8 @@ export async function openWorkbench(
     hosts,
     adapters: createAdapters(),
     policy: policy.value.policy,
+    classify: classifyCommand,
+    classifyTool,
     clock: createSystemClock(),
     ids: createRandomIds(),
     projectDir,

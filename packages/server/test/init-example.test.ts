@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { parsePlan } from '@ccdash/api/plan';
-import { isWriter } from '@ccdash/core';
-import type { Plan, Step } from '@ccdash/core';
+import type { Plan } from '@ccdash/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
+import { commandFacts, startPolicyFacts } from '../src/engine/facts.ts';
 import { loadProjectPolicy } from '../src/policy/project-policy.ts';
 import { initProject } from '../src/project-config/init-project.ts';
 import { loadProjectConfig } from '../src/project-config/load-project-config.ts';
+import { classifyCommand } from '../src/risk/classify-command.ts';
 
 let project = '';
 
@@ -40,7 +41,13 @@ test('[PO16] the policy in force lets every step of the example plan start witho
   const loaded = loadProjectPolicy(project, null);
   if (!loaded.ok) throw new Error(loaded.error.message);
   const { plan } = readExample();
-  const verdicts = plan.steps.map((step) => loaded.value.policy.evaluate(factsOf(plan, step)));
+  const ann = { kind: 'person', id: 'ann', roles: ['operator'] } as const;
+  const verdicts = plan.steps.map((step) => {
+    const does = commandFacts({ classify: classifyCommand }, step);
+    return loaded.value.policy.evaluate(
+      startPolicyFacts(plan, step, ann, true, does?.effects ?? []),
+    );
+  });
   expect(verdicts.map(({ verdict }) => verdict)).toEqual(['allow', 'allow', 'allow']);
 });
 
@@ -58,22 +65,6 @@ function readExample(): { plan: Plan; warnings: readonly unknown[] } {
   const reading = parsePlan(readFileSync(join(project, path), 'utf8'), { file: path });
   if (!reading.ok) throw new Error(JSON.stringify(reading.problems));
   return reading;
-}
-
-function factsOf(plan: Plan, step: Step) {
-  return {
-    action: 'start',
-    stepKind: step.kind,
-    tools: step.scope.tools,
-    runTools: plan.scope.tools,
-    writes: isWriter(step),
-    network: step.scope.network !== 'none',
-    secrets: false,
-    sandboxed: true,
-    risk: step.risk ?? 'low',
-    requester: 'ann',
-    scope: step.scope,
-  } as const;
 }
 
 function git(...args: readonly string[]): string {

@@ -275,7 +275,7 @@ describe('what is missing', () => {
   });
 
   test('[EN8] a program fails its step, by name', async () => {
-    const run = await rest(await launch('  - id: gone\n    argv: [no-such-program-here]\n'));
+    const run = await rest(await launch('  - id: gone\n    argv: [./no-such-program-here]\n'));
     expect(step(run, 'gone').attempts[0]?.failure?.code).toBe('program_missing');
     expect(step(run, 'gone').reason).toContain('no-such-program-here');
   });

@@ -20,6 +20,7 @@ const rule = z.object({
   rule: z.string(),
   text: z.string(),
   absolute: z.boolean().optional(),
+  absolute: z.literal(true).optional(),
 });
 const risk = z.enum(['low', 'medium', 'high', 'critical']);
 const time = z.string().describe('ISO 8601, UTC');

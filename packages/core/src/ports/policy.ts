@@ -28,9 +28,28 @@ export interface CommandFacts {
   readonly classifier: number;
 }
 
-/** Facts about one step start or one tool call, as the rules see them. */
+/** What the rules are asked about. `start` and `tool` are work; the others are what people do with a run. */
+export const POLICY_ACTIONS = [
+  'start',
+  'tool',
+  'apply',
+  'skip',
+  'replan',
+  'override',
+  'approve',
+] as const;
+export type PolicyAction = (typeof POLICY_ACTIONS)[number];
+
+/** Who does it: for a start and a tool, who asked for the run. */
+export interface PolicyActor {
+  readonly kind: 'person' | 'agent';
+  readonly id: string;
+  readonly roles: readonly string[];
+}
+
+/** Facts about one thing that is about to happen, as the rules see them. */
 export interface PolicyFacts {
-  readonly action: 'start' | 'tool';
+  readonly action: PolicyAction;
   readonly stepKind: StepKind;
   readonly tools: readonly string[];
   readonly runTools: readonly string[];
@@ -38,9 +57,17 @@ export interface PolicyFacts {
   readonly network: boolean;
   readonly secrets: boolean;
   readonly sandboxed: boolean;
+  /** Of the command that starts, or that the tool runs; empty where there is none. */
+  readonly effects: readonly EffectClass[];
   /** Stated by the plan; the rules may only raise it. */
   readonly risk: RiskClass;
+  /** Who asked for the run. */
   readonly requester: string;
+  readonly actor: PolicyActor;
+  /** `skip`, `replan`: a gate or a validation would be gone, or ask for less. */
+  readonly weakens: boolean;
+  /** `override`: one of the rules that denied is marked absolute. */
+  readonly absolute: boolean;
   readonly scope: Scope;
 }
 

@@ -25,7 +25,7 @@ import { createDiffs } from './diffs.ts';
 import { requestToCommand } from '../base/run-requests.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Engine } from './engine.ts';
-import { startPolicyFacts } from './facts.ts';
+import { commandFacts, startPolicyFacts } from './facts.ts';
 import { isSameImpact, summarize } from './impact.ts';
 import { createSavedPlans } from './saved-plans.ts';
 
@@ -85,11 +85,14 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     const inspected = await deps.workspaces.inspect(deps.projectDir);
     if (!inspected.ok) return err({ type: 'ProjectUnusable', failure: inspected.error });
     const { available } = await hosts.sandbox();
+    const requester = { kind: 'person', id: by.actor.id, roles: by.roles } as const;
     const steps = plan.steps.map((step) => ({
       step: step.id,
       kind: step.kind,
       needs: step.needs,
-      verdict: deps.policy.evaluate(startPolicyFacts(plan, step, by.actor.id, available)),
+      verdict: deps.policy.evaluate(
+        startPolicyFacts(plan, step, requester, available, commandFacts(deps, step)?.effects ?? []),
+      ),
     }));
     const asks = steps.filter(
       ({ step, verdict }) =>

@@ -9,6 +9,7 @@ import type {
   CheckResult,
   Checkpoint,
   Clock,
+  CommandFacts,
   EventStore,
   Failure,
   Ids,
@@ -16,6 +17,7 @@ import type {
   JsonObject,
   PlanContext,
   Policy,
+  Program,
   ResumeToken,
   Result,
   RunEvent,
@@ -73,6 +75,10 @@ export interface EngineDeps {
   readonly hosts: AttemptHosts;
   readonly adapters: Adapters;
   readonly policy: Policy;
+  /** What a command does by its text, with the names of the variables that it is handed. */
+  readonly classify: (program: Program, variables: readonly string[]) => CommandFacts;
+  /** The same for one use of a tool by an agent. */
+  readonly classifyTool: (tool: string, input: Json) => CommandFacts;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly projectDir: string;

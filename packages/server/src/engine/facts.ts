@@ -1,7 +1,16 @@
 /** Reads values out of a run: for conditions, prompts, environments and the policy. */
 import { planStep } from '@ccdash/core';
-import type { Json, Plan, PolicyFacts, RunState, Step } from '@ccdash/core';
-import type { ExpressionFacts } from './deps.ts';
+import type {
+  CommandFacts,
+  EffectClass,
+  Json,
+  Plan,
+  PolicyActor,
+  PolicyFacts,
+  RunState,
+  Step,
+} from '@ccdash/core';
+import type { EngineDeps, ExpressionFacts } from './deps.ts';
 
 export function expressionFacts(state: RunState): ExpressionFacts {
   const steps: Record<string, ExpressionFacts['steps'][string]> = {};
@@ -32,11 +41,18 @@ export function variablesFrom(
   return { values, missing: null };
 }
 
+/** Who asked for a run, with the roles that they had then. */
+export function requesterOf(state: RunState): PolicyActor {
+  return { kind: 'person', id: state.requester.id, roles: state.created.requesterRoles };
+}
+
+/** `effects`: of its command; none for other steps. */
 export function startPolicyFacts(
   plan: Plan,
   step: Step,
-  requester: string,
+  requester: PolicyActor,
   sandboxed: boolean,
+  effects: readonly EffectClass[],
 ): PolicyFacts {
   const hasProcess = step.kind === 'command' || step.kind === 'agent';
   return {
@@ -49,22 +65,46 @@ export function startPolicyFacts(
     secrets: hasProcess && step.secrets.length > 0,
     // A step without a process has nothing to confine.
     sandboxed: sandboxed || !hasProcess,
+    effects,
     risk: step.risk ?? 'low',
-    requester,
+    requester: requester.id,
+    actor: requester,
+    weakens: false,
+    absolute: false,
     scope: step.scope,
   };
 }
 
-export function toolPolicyFacts(state: RunState, stepId: string, tool: string): PolicyFacts {
+export function toolPolicyFacts(
+  state: RunState,
+  stepId: string,
+  tool: string,
+  effects: readonly EffectClass[],
+): PolicyFacts {
   const step = planStep(state.created.plan, stepId);
   const sandboxed = state.steps.get(stepId)?.attempts.at(-1)?.sandbox === 'bubblewrap';
-  const start = startPolicyFacts(state.created.plan, step, state.requester.id, sandboxed);
+  const start = startPolicyFacts(state.created.plan, step, requesterOf(state), sandboxed, effects);
   return {
     ...start,
     action: 'tool',
     tools: [tool],
     runTools: step.scope.tools,
     writes: tool === 'edit' || (tool === 'exec' && start.writes),
+  };
+}
+
+/** What a step would run, looked through; null for a step that is no command. */
+export function commandFacts(deps: Pick<EngineDeps, 'classify'>, step: Step): CommandFacts | null {
+  if (step.kind !== 'command') return null;
+  return deps.classify(step.program, [...Object.keys(step.env.set), ...Object.keys(step.env.from)]);
+}
+
+/** What people see of it, and what an approval is bound to. */
+export function commandSubject({ because, effects, classifier }: CommandFacts): Json {
+  return {
+    effects: [...effects],
+    because: because.map(({ effect, text }) => `${effect}: ${text}`),
+    classifier,
   };
 }
 

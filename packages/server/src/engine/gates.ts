@@ -3,7 +3,7 @@ import { stepState } from '@ccdash/core';
 import type { JsonObject } from '@ccdash/core';
 import type { EngineDeps } from './deps.ts';
 import type { Performed, RunHandle } from './engine.ts';
-import { toolPolicyFacts } from './facts.ts';
+import { commandSubject, toolPolicyFacts } from './facts.ts';
 
 export async function evaluateGate(
   deps: EngineDeps,
@@ -16,7 +16,8 @@ export async function evaluateGate(
   const live = stepState(state, step).attempts[attempt - 1];
   const gate = live?.gates.find((candidate) => candidate.gateId === gateId);
   if (live === undefined || gate === undefined) return 'again';
-  const verdict = deps.policy.evaluate(toolPolicyFacts(state, step, gate.tool));
+  const does = deps.classifyTool(gate.tool, gate.input);
+  const verdict = deps.policy.evaluate(toolPolicyFacts(state, step, gate.tool, does.effects));
   const subject: JsonObject = {
     v: 1,
     kind: 'tool',
@@ -30,6 +31,7 @@ export async function evaluateGate(
     name: gate.name,
     title: gate.title,
     input: gate.input,
+    does: commandSubject(does),
   };
   const applied = await run.apply({
     type: 'DecideGate',

@@ -19,7 +19,16 @@ import type {
 } from '@ccdash/core';
 import { budgetLeft } from './budget-left.ts';
 import type { EngineDeps } from './deps.ts';
-import { asJson, expressionFacts, outputOf, startPolicyFacts, variablesFrom } from './facts.ts';
+import {
+  asJson,
+  commandFacts,
+  commandSubject,
+  expressionFacts,
+  outputOf,
+  requesterOf,
+  startPolicyFacts,
+  variablesFrom,
+} from './facts.ts';
 
 type Blocked = Extract<Evaluation, { outcome: 'blocked' }>;
 
@@ -50,8 +59,10 @@ export async function prepareStep(
 ): Promise<Result<PreparedStep, Blocked>> {
   const step = planStep(state.created.plan, stepId);
   const sandbox = await deps.hosts.sandbox();
+  const { plan } = state.created;
+  const does = commandFacts(deps, step);
   const verdict = deps.policy.evaluate(
-    startPolicyFacts(state.created.plan, step, state.requester.id, sandbox.available),
+    startPolicyFacts(plan, step, requesterOf(state), sandbox.available, does?.effects ?? []),
   );
   const prepared = await prepareKind(deps, state, step, sandbox.available);
   if (!prepared.ok) return prepared;
@@ -67,6 +78,7 @@ export async function prepareStep(
     scope: asJson(step.scope),
     sandbox: work?.sandbox.kind ?? null,
     ...what,
+    ...(does === null ? {} : { does: commandSubject(does) }),
   };
   return ok({ subject, subjectDigest: deps.digest(subject), verdict, work });
 }

@@ -15,8 +15,12 @@ const FACTS: PolicyFacts = {
   network: false,
   secrets: false,
   sandboxed: true,
+  effects: ['reads'],
   risk: 'low',
   requester: 'ann',
+  actor: { kind: 'person', id: 'ann', roles: ['operator'] },
+  weakens: false,
+  absolute: false,
   scope: { tools: [], write: [], network: 'none' },
 };
 

@@ -22,8 +22,12 @@ const FACTS: PolicyFacts = {
   network: false,
   secrets: false,
   sandboxed: true,
+  effects: ['reads'],
   risk: 'low',
   requester: 'ann',
+  actor: { kind: 'person', id: 'ann', roles: ['operator'] },
+  weakens: false,
+  absolute: false,
   scope: { tools: ['exec'], write: ['**'], network: 'none' },
 };
 
@@ -153,6 +157,48 @@ forbid (principal, action, resource) when { action == Action::"start" };`;
   });
 });
 
+describe('whatever the rules say', () => {
+  test.each(['start', 'tool'] as const)('[PO17] what publishes asks: %s', (action) => {
+    const facts = { ...FACTS, action, stepKind: 'agent', effects: ['reads', 'publishes'] } as const;
+    const { verdict, why, requires } = policyOf(PERMIT).evaluate(facts);
+    expect({ verdict, why }).toMatchObject({
+      verdict: 'requires_approval',
+      why: [{ rule: 'policy-publishes' }],
+    });
+    expect(requires).toMatchObject({ roles: ['admin', 'approver'], count: 1 });
+    expect(policyOf(PERMIT).evaluate({ ...facts, effects: ['reads'] }).verdict).toBe('allow');
+  });
+
+  test('[PO17] bringing a result into the repository asks', () => {
+    expect(policyOf(PERMIT).evaluate({ ...FACTS, action: 'apply' })).toMatchObject({
+      verdict: 'requires_approval',
+      why: [{ rule: 'policy-apply' }],
+    });
+  });
+
+  test('[PO18] the word of an agent is told apart from that of a person', () => {
+    const people = `@id("permit-people") @doc("People.")
+permit (principal is User, action in Action::"control", resource) when { principal in Role::"admin" };`;
+    const actor = { kind: 'person', id: 'ann', roles: ['admin'] } as const;
+    const facts = { ...FACTS, action: 'approve', actor } as const;
+    expect(policyOf(people).evaluate(facts).verdict).toBe('allow');
+    for (const other of [
+      { ...actor, roles: ['viewer'] },
+      { ...actor, kind: 'agent' },
+    ] as const) {
+      expect(policyOf(people).evaluate({ ...facts, actor: other }).verdict).toBe('deny');
+    }
+  });
+
+  test('[PO18] a rule that is absolute is told as such', () => {
+    const absolute = `@id("never") @doc("Never.") @absolute("true")
+forbid (principal, action in Action::"attempt", resource);`;
+    expect(policyOf(PERMIT, absolute).evaluate(FACTS).why).toEqual([
+      { rule: 'never', text: 'Never.', absolute: true },
+    ]);
+  });
+});
+
 describe('the digest', () => {
   test('[PO10] is the hash of the schema and the texts, parted by NUL', () => {
     const hash = createHash('sha256').update(schema).update('\0').update(PERMIT).digest('hex');
@@ -184,7 +230,7 @@ describe('a mistake in a policy', () => {
     ],
     [
       'a misspelt action',
-      `@id("a") @doc("A.")\nforbid (principal, action == Action::"strat", resource);`,
+      `@id("a") @doc("A.")\nforbid (principal, action == Action::"startt", resource);`,
       { line: 4, hint: 'did you mean `Action::"start"`?' },
     ],
     [
@@ -268,6 +314,26 @@ describe('a mistake in a policy', () => {
       'a rule that permits half of an action',
       `@id("a") @doc("A.")\npermit (principal, action in [Action::"start", Action::"tool", Action::"toolApproved"], resource);`,
       { line: 3, detail: 'the rule permits only one of start and startApproved' },
+    ],
+    [
+      'an absolute rule that permits',
+      `@id("a") @doc("A.") @absolute("true")\npermit (principal, action, resource);`,
+      { line: 3 },
+    ],
+    [
+      'an absolute that is neither yes nor no',
+      `@id("a") @doc("A.") @absolute("yes")\nforbid (principal, action, resource);`,
+      { line: 3, detail: '@absolute is neither "true" nor "false"' },
+    ],
+    [
+      'a misspelt effect',
+      `@id("a") @doc("A.")\nforbid (principal, action in Action::"attempt", resource)\nwhen { resource.does.publishs };`,
+      { line: 5, hint: 'did you mean `publishes`?' },
+    ],
+    [
+      'a role that does not exist',
+      `@id("a") @doc("A.")\nforbid (principal, action, resource) unless { principal in Role::"admn" };`,
+      { line: 4 },
     ],
     [
       'a template',

@@ -1,12 +1,14 @@
 /**
  * The policy port over Cedar. Three answers come from two actions: a step may start when both `start` and its twin
- * `startApproved` are permitted, needs people when only the twin is, and is denied otherwise; the same for `tool`.
+ * `startApproved` are permitted, needs people when only the twin is, and is denied otherwise; the same for the other
+ * actions, but for `approve`, which has no twin.
  *
  * Invariants
  * 1. Fail closed: facts that are not whole, a rule that fails, and whatever Cedar cannot answer are denied. Cedar
  *    leaves out a rule that fails, so a `forbid` that fails would otherwise vanish.
  * 2. Every verdict names at least one rule, with words for people; rules are sorted (Cedar's order changes by itself).
  * 3. The digest covers everything that decides: the schema and the text of all rules.
+ * 4. Whatever the rules say, what publishes and what is applied to the user's repository asks.
  */
 import { createHash } from 'node:crypto';
 
@@ -98,23 +100,25 @@ function decide(
 ): PolicyVerdict {
   const risk = riskOf(facts);
   const direct = ask(digest, facts.action, facts);
-  const approved = ask(digest, `${facts.action}Approved`, facts);
+  const approved =
+    facts.action === 'approve' ? direct : ask(digest, `${facts.action}Approved`, facts);
   const failures = [...direct.failures, ...approved.failures];
   if (failures.length > 0) {
     const text = `The policy could not be evaluated: ${[...new Set(failures)].sort().join('; ')}.`;
     return denied(digest, risk, [{ rule: 'policy-error', text }]);
   }
   const deciding = (approved.permitted ? direct : approved).rules;
-  const why = deciding.map((rule) => ({ rule, text: ruleById.get(rule)?.doc ?? rule }));
+  const why = deciding.map((rule): DecidingRule => {
+    const { doc = rule, isAbsolute = false } = ruleById.get(rule) ?? {};
+    return isAbsolute ? { rule, text: doc, absolute: true } : { rule, text: doc };
+  });
   if (why.length === 0) {
     return denied(digest, risk, [
       { rule: 'policy-default', text: 'No rule of the policy permits it.' },
     ]);
   }
   if (!approved.permitted) return denied(digest, risk, why);
-  if (direct.permitted) {
-    return { verdict: 'allow', why, requires: NOTHING, policyDigest: digest, risk };
-  }
+  if (direct.permitted) return allowed(digest, risk, facts, why);
   const asked = deciding.flatMap((rule) => ruleById.get(rule)?.asks ?? []);
   // A rule that tells start from startApproved in its condition says nothing about who might approve.
   if (asked.length < deciding.length) return denied(digest, risk, why);
@@ -127,6 +131,26 @@ function decide(
   return { verdict: 'requires_approval', why, requires, policyDigest: digest, risk };
 }
 
+/** What asks under every policy. */
+const ALWAYS = {
+  publishes: { rule: 'policy-publishes', text: 'It publishes, and that always asks.' },
+  apply: { rule: 'policy-apply', text: "It changes the user's repository, and that always asks." },
+} as const;
+
+function allowed(
+  policyDigest: string,
+  risk: RiskClass,
+  facts: PolicyFacts,
+  why: readonly DecidingRule[],
+): PolicyVerdict {
+  const isWork = facts.action === 'start' || facts.action === 'tool';
+  const publishes = isWork && attributesOf(facts).does.publishes;
+  const floor = publishes ? ALWAYS.publishes : facts.action === 'apply' ? ALWAYS.apply : null;
+  if (floor === null) return { verdict: 'allow', why, requires: NOTHING, policyDigest, risk };
+  const requires = { ...NOTHING, roles: ['admin', 'approver'] };
+  return { verdict: 'requires_approval', why: [floor], requires, policyDigest, risk };
+}
+
 interface Answer {
   readonly permitted: boolean;
   /** Ids of the rules that decided, sorted. */
@@ -135,7 +159,9 @@ interface Answer {
 }
 
 function ask(digest: string, action: string, facts: PolicyFacts): Answer {
-  const principal = { type: 'User', id: facts.requester };
+  const { kind, id, roles } = facts.actor;
+  const principal = { type: kind === 'agent' ? 'Agent' : 'User', id };
+  const parents = kind === 'agent' ? [] : roles.map((role) => ({ type: 'Role', id: role }));
   const resource = { type: 'Step', id: 'step' };
   const called = callCedar(() =>
     statefulIsAuthorized({
@@ -147,7 +173,7 @@ function ask(digest: string, action: string, facts: PolicyFacts): Answer {
       preparsedPolicySetId: digest,
       validateRequest: true,
       entities: [
-        { uid: principal, attrs: {}, parents: [] },
+        { uid: principal, attrs: {}, parents },
         { uid: resource, attrs: { ...attributesOf(facts) }, parents: [] },
       ],
     }),

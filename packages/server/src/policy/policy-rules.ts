@@ -18,6 +18,8 @@ export interface PolicyRule {
   readonly id: string;
   /** Its @doc, for people. */
   readonly doc: string;
+  /** It denies, and no override lifts it. */
+  readonly isAbsolute: boolean;
   /** What it asks for; null for rules that permit or deny. */
   readonly asks: ApprovalRequirement | null;
   /** Its Cedar source. */
@@ -36,12 +38,28 @@ const RESERVED_PREFIX = 'policy-';
 
 const ROLES = ['viewer', 'operator', 'approver', 'admin'];
 const ANNOTATIONS = ['id', 'doc'];
+const DENYING_ANNOTATIONS = ['absolute'];
 const ASKING_ANNOTATIONS = ['approvals', 'roles', 'assurance', 'excludeRequester'];
 const MOST_APPROVALS = 9;
 
 /** Actions that rules may name, each with its twin for what people have approved. */
-const TWIN_BY_ACTION = { start: 'startApproved', tool: 'toolApproved' } as const;
-const ALL_ACTIONS = Object.entries(TWIN_BY_ACTION).flat();
+const TWIN_BY_ACTION = {
+  start: 'startApproved',
+  tool: 'toolApproved',
+  apply: 'applyApproved',
+  skip: 'skipApproved',
+  replan: 'replanApproved',
+  override: 'overrideApproved',
+} as const;
+
+/** Names of several actions, as the schema groups them. */
+const ACTIONS_BY_GROUP: Readonly<Record<string, readonly string[]>> = {
+  attempt: ['start', 'startApproved', 'tool', 'toolApproved'],
+  control: [
+    ...['apply', 'applyApproved', 'skip', 'skipApproved', 'replan', 'replanApproved'],
+    ...['override', 'overrideApproved', 'approve'],
+  ],
+};
 
 /** The rules of all files, in order. Errors: every mistake found, or those of syntax alone when there are any. */
 export function readRules(
@@ -171,10 +189,12 @@ function readRule(source: string): Result<PolicyRule, readonly Mistake[]> {
   const complain: Complain = (detail, hint) => mistakes.push({ detail, hint });
   const annotations = new Map(Object.entries(answer.json.annotations ?? {}));
   const asking = isAsking(answer.json, complain);
-  const known = asking ? [...ANNOTATIONS, ...ASKING_ANNOTATIONS] : ANNOTATIONS;
+  const denying = !asking && answer.json.effect === 'forbid';
+  const own = asking ? ASKING_ANNOTATIONS : denying ? DENYING_ANNOTATIONS : [];
+  const known = [...ANNOTATIONS, ...own];
   for (const name of annotations.keys()) {
     if (known.includes(name)) continue;
-    const what = asking ? 'a rule that asks for approval' : 'a rule that permits or denies';
+    const what = `a rule that ${asking ? 'asks for approval' : denying ? 'denies' : 'permits'}`;
     complain(`@${name} has no meaning on ${what}`, `Known there: ${asList(known)}.`);
   }
   const id = annotations.get('id') ?? '';
@@ -189,8 +209,13 @@ function readRule(source: string): Result<PolicyRule, readonly Mistake[]> {
       'Put @doc("…") before it: one line that tells people why it decides.',
     );
   }
+  const absolute = annotations.has('absolute') ? annotations.get('absolute') : 'false';
+  if (absolute !== 'true' && absolute !== 'false') {
+    complain('@absolute is neither "true" nor "false"', 'Write @absolute("true").');
+  }
   const asks = asking ? readRequirement(annotations, complain) : null;
-  return mistakes.length === 0 ? ok({ id, doc, asks, source }) : err(mistakes);
+  const isAbsolute = absolute === 'true';
+  return mistakes.length === 0 ? ok({ id, doc, isAbsolute, asks, source }) : err(mistakes);
 }
 
 /** Whether the rule forbids an action and leaves open the twin that people may approve. */
@@ -200,7 +225,7 @@ function isAsking({ effect, action }: PolicyJson, complain: Complain): boolean {
     'entities' in action ? action.entities : 'entity' in action ? [action.entity] : [];
   const covered = entities.flatMap((entity) => {
     const { id } = '__entity' in entity ? entity.__entity : entity;
-    return id === 'attempt' ? ALL_ACTIONS : [id];
+    return ACTIONS_BY_GROUP[id] ?? [id];
   });
   let asking = false;
   for (const [name, twin] of Object.entries(TWIN_BY_ACTION)) {

@@ -25,8 +25,12 @@ const UNSANDBOXED: PolicyFacts = {
   network: false,
   secrets: false,
   sandboxed: false,
+  effects: ['reads'],
   risk: 'low',
   requester: 'ann',
+  actor: { kind: 'person', id: 'ann', roles: ['operator'] },
+  weakens: false,
+  absolute: false,
   scope: { tools: ['exec'], write: [], network: 'none' },
 };
 

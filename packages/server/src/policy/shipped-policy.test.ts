@@ -35,8 +35,6 @@ const DIMENSIONS = {
 interface Case {
   readonly facts: PolicyFacts;
   readonly verdict: PolicyVerdict;
-  /** The same case with one dimension one step worse. */
-  readonly worse: readonly string[];
 }
 
 const caseByKey = new Map<string, Case>();
@@ -53,15 +51,9 @@ beforeAll(() => {
       const parts = chosen.map((level, index) => dimensions[index]![level]!);
       const facts = factsOf(action, parts);
       if (action === 'tool' && facts.stepKind !== 'agent') continue;
-      const worse = chosen.flatMap((level, index) =>
-        level + 1 < dimensions[index]!.length
-          ? [`${action} ${chosen.with(index, level + 1).join()}`]
-          : [],
-      );
       caseByKey.set(`${action} ${chosen.join()}`, {
         facts,
         verdict: policy.evaluate(facts),
-        worse,
       });
     }
   }
@@ -109,18 +101,6 @@ describe('the shipped policy, over every combination of facts', () => {
     }
   });
 
-  test('[PO3] a worse fact never loosens the verdict, what it requires, or the risk', () => {
-    let compared = 0;
-    for (const [key, { verdict, worse }] of caseByKey) {
-      for (const worseKey of worse) {
-        const next = caseByKey.get(worseKey)!.verdict;
-        expect(isLooser(next, verdict), `${key} -> ${worseKey}`).toBe(false);
-        compared += 1;
-      }
-    }
-    expect(compared).toBeGreaterThan(caseByKey.size);
-  });
-
   test('[PO8] the risk is the higher of what the plan states and what the facts amount to', () => {
     const order = ['low', 'medium', 'high', 'critical'];
     for (const { facts, verdict } of caseByKey.values()) {
@@ -145,7 +125,7 @@ describe('the shipped policy, over every combination of facts', () => {
   });
 
   test('a command is judged like the start of an agent', () => {
-    for (const { facts, verdict } of casesOf('start').filter(({ worse }) => worse.length < 4)) {
+    for (const { facts, verdict } of casesOf('start')) {
       if (facts.stepKind !== 'agent') continue;
       expect(shippedPolicy().evaluate({ ...facts, stepKind: 'command' })).toEqual(verdict);
     }
@@ -166,27 +146,16 @@ function factsOf(action: PolicyFacts['action'], parts: readonly Part[]): PolicyF
     network: false,
     secrets: false,
     sandboxed: true,
+    effects: ['reads'],
     risk: 'low',
     requester: 'ann',
+    actor: { kind: 'person', id: 'ann', roles: ['operator'] },
+    weakens: false,
+    absolute: false,
     scope: { tools: STEP_TOOLS, write: [], network: 'none' },
   };
   return parts.reduce<PolicyFacts>(
     (facts, { scope, ...part }) => ({ ...facts, ...part, scope: { ...facts.scope, ...scope } }),
     harmless,
-  );
-}
-
-function isLooser(next: PolicyVerdict, before: PolicyVerdict): boolean {
-  const verdicts = ['allow', 'requires_approval', 'deny'];
-  const risks = ['low', 'medium', 'high', 'critical'];
-  const assurances = ['session', 'reauth', 'passkey'];
-  if (verdicts.indexOf(next.verdict) < verdicts.indexOf(before.verdict)) return true;
-  if (risks.indexOf(next.risk) < risks.indexOf(before.risk)) return true;
-  if (next.verdict !== 'requires_approval' || before.verdict !== next.verdict) return false;
-  return (
-    next.requires.count < before.requires.count ||
-    next.requires.roles.some((role) => !before.requires.roles.includes(role)) ||
-    assurances.indexOf(next.requires.assurance) < assurances.indexOf(before.requires.assurance) ||
-    (before.requires.excludeRequester && !next.requires.excludeRequester)
   );
 }

@@ -26,6 +26,7 @@ export interface Sight {
 
 /** Enough for people to understand; effects are never left out. */
 const MAX_REASONS_PER_EFFECT = 5;
+const MAX_CHARACTERS_PER_REASON = 200;
 
 /** `startsInside`: names of files begin in the workspace. */
 export function createSight(startsInside: boolean): Sight {
@@ -33,7 +34,9 @@ export function createSight(startsInside: boolean): Sight {
   const programs = new Set<string>();
   let hasLeft = false;
 
-  function add(effect: EffectClass, text: string): void {
+  function add(effect: EffectClass, said: string): void {
+    // It is shown in one line, whatever the command holds.
+    const text = said.replaceAll(/\s+/g, ' ').slice(0, MAX_CHARACTERS_PER_REASON);
     const alike = because.filter((each) => each.effect === effect);
     if (alike.length >= MAX_REASONS_PER_EFFECT || alike.some((each) => each.text === text)) return;
     because.push({ effect, text });
