@@ -40,6 +40,7 @@ const SECRET = new RegExp(
 export function placeOf(word: SeenWord): Place {
   if (word.kind === 'unknown') return isOutputFile(word.text) ? 'inside' : 'unknown';
   const path = word.text;
+  if (path.startsWith('~')) return SECRET.test(path) ? 'secret' : 'outside';
   if (word.kind === 'files') {
     // A pattern that begins like a hidden file or an option may match anything that does.
     if (word.begin === '' ? path.startsWith('.') : /(^|\/)\.[^/]*$|^-/.test(word.begin)) {
@@ -52,7 +53,7 @@ export function placeOf(word: SeenWord): Place {
   if (DEVICES.test(path)) return 'device';
   if (/^\/dev\/(tcp|udp)\//.test(path)) return 'remote';
   if (RAW.test(path)) return 'raw';
-  if (path === '' || path.startsWith('/') || path.startsWith('~')) return 'outside';
+  if (path === '' || path.startsWith('/')) return 'outside';
   const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.');
   if (segments.includes('..')) return 'outside';
   return segments.some((segment) => OURS.has(segment.toLowerCase())) ? 'outside' : 'inside';

@@ -23,6 +23,10 @@ export const UNKNOWN_WORD: SeenWord = { kind: 'unknown', text: '', begin: '', is
 
 export function toSeenWord(word: Word): SeenWord {
   const { parts } = word;
+  // A home, whoever's.
+  if (word.text.startsWith('~')) return { kind: 'files', text: word.value, begin: word.value };
+  // bash takes `name=~` for an assignment, wherever it stands.
+  if (/[=:]~/.test(word.text)) return { kind: 'unknown', text: word.text, begin: '', isOne: true };
   if (parts === undefined) return exactWord(word.value);
   const isExact = parts.every(isExactPart);
   if (isExact) return exactWord(word.value);
