@@ -5,7 +5,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeRunEvent } from '@ccdash/api';
 import { assertInvariant, err, ok } from '@ccdash/core';
-import type { Actor, Failure, JsonObject, Result, RunEvent, StoredEvent } from '@ccdash/core';
+import type {
+  Actor,
+  CommandFacts,
+  Failure,
+  JsonObject,
+  Plan,
+  Policy,
+  PolicyVerdict,
+  Result,
+  RunEvent,
+  Step,
+  StoredEvent,
+} from '@ccdash/core';
 import type { CaseResult } from './agents/conformance/check-adapter.ts';
 import { PROVIDER_VARIABLES } from './agents/gateway/services.ts';
 import { createAdapters } from './agents/registry.ts';
@@ -22,13 +34,22 @@ import type { Workbench } from './base/workbench.ts';
 import { assembleEngine } from './engine/assemble-engine.ts';
 import { createWorkbench } from './engine/create-workbench.ts';
 import type { CrashPoint, EngineDeps } from './engine/deps.ts';
+import { commandFacts, startPolicyFacts } from './engine/facts.ts';
 import { createAttemptHosts } from './host/attempt-hosts.ts';
 import { openHttpServer } from './http/open-http-server.ts';
 import { createPeople } from './people/create-people.ts';
 import { evaluateCondition } from './plans/conditions.ts';
 import { checkPlan, loadPlan } from './plans/load-plan.ts';
 import { renderTemplate } from './plans/templates.ts';
-import { loadProjectPolicy, readProjectPolicy } from './policy/project-policy.ts';
+import { readPolicyCases, runPolicyCases } from './policy/policy-cases.ts';
+import type { PolicyCaseResult } from './policy/policy-cases.ts';
+import type { PolicyFile, PolicyProblem } from './policy/policy-problem.ts';
+import {
+  checkRules,
+  loadProjectPolicy,
+  readProjectPolicy,
+  shippedPolicy,
+} from './policy/project-policy.ts';
 import { initProject } from './project-config/init-project.ts';
 import { loadProjectConfig, readProjectConfig } from './project-config/load-project-config.ts';
 import { classifyCommand } from './risk/classify-command.ts';
@@ -467,4 +488,50 @@ function storeFailure(detail: string): Failure {
     message: `the log cannot be written: ${detail}`,
     hint: 'make room on the disk or mend it, then try again; nothing is lost',
   };
+}
+
+export interface PolicyStanding {
+  /** The project's own files as they are now, trusted or not; else the policy that ships. */
+  readonly policy: Policy;
+  readonly source: 'project' | 'shipped';
+  readonly files: readonly string[];
+}
+
+/**
+ * The policy that a project's files amount to, to try it before it is trusted.
+ * Errors: Failure of what cannot be read; the mistakes of the rules, each with its place.
+ */
+export function policyOfFiles(
+  projectDir: string | null,
+): Result<PolicyStanding, { failure: Failure } | { problems: readonly PolicyProblem[] }> {
+  const read = projectDir === null ? ok(null) : readProjectPolicy(projectDir);
+  if (!read.ok) return err({ failure: read.error });
+  if (read.value === null) {
+    return ok({ policy: shippedPolicy(), source: 'shipped', files: [] });
+  }
+  const { files } = read.value;
+  const checked = checkRules(files);
+  if (!checked.ok) return err({ problems: checked.error });
+  return ok({ policy: checked.value, source: 'project', files: files.map(({ file }) => file) });
+}
+
+/** What a policy says to a step of a plan, asked for by somebody who may run plans, and what its command does. */
+export async function judgeStep(
+  policy: Policy,
+  plan: Plan,
+  step: Step,
+): Promise<{ readonly verdict: PolicyVerdict; readonly does: CommandFacts | null }> {
+  const { available } = await probeBubblewrap(process.env['PATH'] ?? '');
+  const does = commandFacts({ classify: classifyCommand }, step);
+  const requester = { kind: 'person', id: 'requester', roles: ['operator'] } as const;
+  const facts = startPolicyFacts(plan, step, requester, available, does?.effects ?? []);
+  return { verdict: policy.evaluate(facts), does };
+}
+
+export function testPolicy(
+  policy: Policy,
+  cases: PolicyFile,
+): Result<readonly PolicyCaseResult[], readonly PolicyProblem[]> {
+  const read = readPolicyCases(cases, classifyCommand);
+  return read.ok ? ok(runPolicyCases(policy, read.value)) : read;
 }

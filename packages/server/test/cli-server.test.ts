@@ -155,6 +155,7 @@ describe('without a server', () => {
     const written = [
       '.ccdash/config.yaml',
       '.ccdash/policy/default.cedar',
+      '.ccdash/policy/cases.yaml',
       '.ccdash/plans/example.yaml',
     ];
     expect(first.documents).toMatchObject([{ written, kept: [] }]);

@@ -41,6 +41,7 @@ export function createProgram({ onExit }: ProgramOptions): Command {
   addRunVerbs(program, act);
   addApprovalVerbs(program, act);
   addAdapterVerbs(program, act);
+  addPolicyVerbs(program, act);
   addAuditVerbs(program, act);
   addPeopleVerbs(program, act);
   forEachVerb(program, (verb) => verb.configureHelp({ showGlobalOptions: true }));
@@ -92,7 +93,14 @@ function addPlanVerbs(program: Command, act: Act): void {
   program
     .command('init')
     .description('write .ccdash/ with a commented config, a policy, an example plan')
-    .action(() => act(async (context) => (await verbs()).init(context)));
+    .addOption(
+      new Option('--policy <which>', 'for somebody who works alone, or for a team')
+        .choices(['default', 'strict'])
+        .default('default'),
+    )
+    .action(({ policy }: { policy: 'default' | 'strict' }) =>
+      act(async (context) => (await verbs()).init(context, policy)),
+    );
   program
     .command('trust')
     .description('accept the policy and config in .ccdash/ as they are now')
@@ -438,6 +446,30 @@ function addPeopleVerbs(program: Command, act: Act): void {
     .requiredOption('--server <url>', 'http://127.0.0.1:PORT')
     .action((code: string, { server }: { server: string }) =>
       act(async (context) => (await verbs()).login(context, server, code)),
+function addPolicyVerbs(program: Command, act: Act): void {
+  const verbs = () => import('./policy-verbs.ts');
+  const policy = program
+    .command('policy')
+    .description('try the policy of the project as its files are now, before it is trusted')
+    .helpCommand(false);
+  policy
+    .command('check')
+    .description(
+      'the files; or what they say to a command or step: exit 0 allowed, 3 asks, 4 denied',
+    )
+    .option('--command <text>', 'a command, as the `run` of a step')
+    .option('--step <file#id>', 'a step of a plan file')
+    .action(({ command, step }: { command?: string; step?: string }) =>
+      act(async (context) =>
+        (await verbs()).checkPolicy(context, { command: command ?? null, step: step ?? null }),
+      ),
+    );
+  policy
+    .command('test')
+    .description('the cases in .ccdash/policy/cases.yaml, or of the file: exit 1 when one fails')
+    .argument('[file]', 'a table of cases, in YAML')
+    .action((file: string | undefined) =>
+      act(async (context) => (await verbs()).testPolicy(context, file ?? null)),
     );
 }
 

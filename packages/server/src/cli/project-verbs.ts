@@ -7,11 +7,11 @@ import type { Context } from './context.ts';
 import { findProject } from './project.ts';
 import { EXIT, failureToRefusal, planProblemToText, refuse } from './refusals.ts';
 
-export async function init(context: Context): Promise<number> {
+export async function init(context: Context, policy: 'default' | 'strict'): Promise<number> {
   const project = findProject(context);
   if (!project.ok) return refuse(context, project.error);
   const { initProject } = await import('../app.ts');
-  const initialized = initProject(project.value.dir);
+  const initialized = initProject(project.value.dir, policy);
   if (!initialized.ok) return refuse(context, failureToRefusal(initialized.error));
   const { written, kept } = initialized.value;
   if (context.isJson) {
@@ -20,6 +20,9 @@ export async function init(context: Context): Promise<number> {
   }
   for (const path of written) context.say({ text: 'wrote', style: 'good' }, `  ${path}`);
   for (const path of kept) context.say({ text: 'kept', style: 'quiet' }, `   ${path}`);
+  if (written.includes('.ccdash/policy/strict.cedar')) {
+    context.say('The strict policy is in force once you have accepted it: ccdash trust');
+  }
   const plan = [...written, ...kept].find((path) => path.startsWith('.ccdash/plans/'));
   if (written.length > 0) tellTrust(context);
   context.say(`Next: ccdash run ${plan ?? 'PLAN'}`);

@@ -19,7 +19,12 @@ import { readAsset } from '../base/assets.ts';
 import { initProject } from './init-project.ts';
 import type { InitializedProject } from './init-project.ts';
 
-const FILES = ['.ccdash/config.yaml', '.ccdash/policy/default.cedar', '.ccdash/plans/example.yaml'];
+const FILES = [
+  '.ccdash/config.yaml',
+  '.ccdash/policy/default.cedar',
+  '.ccdash/policy/cases.yaml',
+  '.ccdash/plans/example.yaml',
+];
 
 let folder = '';
 let project = '';
@@ -52,7 +57,7 @@ test('[PO16] what is missing is written beside what is there', () => {
   put('.ccdash/plans/example.yaml', 'mine');
   expect(initProject(project)).toEqual({
     ok: true,
-    value: { written: FILES.slice(0, 2), kept: ['.ccdash/plans/example.yaml'] },
+    value: { written: FILES.slice(0, 3), kept: ['.ccdash/plans/example.yaml'] },
   });
   expect(read('.ccdash/plans/example.yaml')).toBe('mine');
 });
@@ -61,6 +66,14 @@ test('[PO16] rules of the project keep the shipped rules out', () => {
   put('.ccdash/policy/team.cedar', '// ours');
   expect(initProject(project)).toMatchObject({ value: { kept: ['.ccdash/policy/team.cedar'] } });
   expect(readdirSync(join(project, '.ccdash/policy'))).toEqual(['team.cedar']);
+});
+
+test('[PO16] the strict policy takes the place of the default when it is asked for', () => {
+  expect(initProject(project, 'strict')).toMatchObject({
+    value: { written: FILES.map((path) => path.replace('default', 'strict')) },
+  });
+  expect(read('.ccdash/policy/strict.cedar')).toBe(readAsset('policy/strict.cedar'));
+  expect(initProject(project)).toMatchObject({ value: { written: [] } });
 });
 
 test('[PO16] outside the top folder of a repository nothing is written', () => {

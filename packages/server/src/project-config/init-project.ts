@@ -8,12 +8,25 @@ import type { Failure, Result } from '@ccdash/core';
 import { readAsset } from '../base/assets.ts';
 import { kindOfProjectEntry, listProjectFolder, readProjectText } from '../base/project-files.ts';
 
+/** The policies that ship: one for somebody who works alone, and one for a team. */
+export type ShippedPolicy = 'default' | 'strict';
+
+interface Template {
+  readonly path: string;
+  readonly asset: string;
+}
+
+const CASES = '.ccdash/policy/cases.yaml';
+
 /** What is written, and the asset it is a copy of. */
-const TEMPLATES = [
-  { path: '.ccdash/config.yaml', asset: 'init/config.yaml' },
-  { path: '.ccdash/policy/default.cedar', asset: 'policy/default.cedar' },
-  { path: '.ccdash/plans/example.yaml', asset: 'init/plans/example.yaml' },
-] as const;
+function templates(policy: ShippedPolicy): readonly Template[] {
+  return [
+    { path: '.ccdash/config.yaml', asset: 'init/config.yaml' },
+    { path: `.ccdash/policy/${policy}.cedar`, asset: `policy/${policy}.cedar` },
+    { path: CASES, asset: 'policy/cases.yaml' },
+    { path: '.ccdash/plans/example.yaml', asset: 'init/plans/example.yaml' },
+  ];
+}
 
 /** Paths relative to the project. */
 export interface InitializedProject {
@@ -28,7 +41,10 @@ export interface InitializedProject {
  * Errors: Failure `not_a_repository`; `not_a_folder`, `not_a_file` when something else stands where a file belongs
  * (nothing is written then); `unreadable`; `not_writable` when the file system refuses (earlier files stay).
  */
-export function initProject(projectDir: string): Result<InitializedProject, Failure> {
+export function initProject(
+  projectDir: string,
+  policy: ShippedPolicy = 'default',
+): Result<InitializedProject, Failure> {
   const repository = isRepository(projectDir);
   if (!repository.ok) return repository;
   if (!repository.value) {
@@ -36,16 +52,19 @@ export function initProject(projectDir: string): Result<InitializedProject, Fail
     const hint = 'Go to the top folder of the project, or make it one with `git init`.';
     return err({ code: 'not_a_repository', message, hint });
   }
-  const missing: (typeof TEMPLATES)[number][] = [];
+  const missing: Template[] = [];
   const kept: string[] = [];
-  for (const template of TEMPLATES) {
+  for (const template of templates(policy)) {
     const there = findExisting(projectDir, template.path);
     if (!there.ok) return there;
     if (there.value.length > 0) kept.push(...there.value);
     else missing.push(template);
   }
   const written: string[] = [];
+  // The cases are those of the shipped rules: beside rules of the project's own they would only fail.
+  const hasOwnRules = !missing.some(({ path }) => path.endsWith('.cedar'));
   for (const { path, asset } of missing) {
+    if (hasOwnRules && path === CASES) continue;
     const created = createFile(projectDir, path, readAsset(asset));
     if (!created.ok) return created;
     (created.value ? written : kept).push(path);

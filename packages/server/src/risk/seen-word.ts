@@ -46,13 +46,15 @@ export function toSeenWord(word: Word): SeenWord {
 /** The text is the same in every environment. A translated string is not. */
 function isExactPart(part: WordPart): boolean {
   if (part.type === 'DoubleQuoted') return part.parts.every((inner) => inner.type === 'Literal');
-  return part.type === 'Literal' || part.type === 'SingleQuoted' || part.type === 'AnsiCQuoted';
+  // Where bash keeps a line feed behind a backslash, and the parser does not.
+  if (part.type === 'AnsiCQuoted') return !part.text.includes('\\\n');
+  return part.type === 'Literal' || part.type === 'SingleQuoted';
 }
 
 function beginningOf(parts: readonly WordPart[]): string {
   let begin = '';
   for (const part of parts) {
-    if (part.type === 'Literal' || part.type === 'SingleQuoted' || part.type === 'AnsiCQuoted') {
+    if (part.type !== 'DoubleQuoted' && isExactPart(part) && 'value' in part) {
       begin += part.value;
     } else if (part.type === 'DoubleQuoted') {
       const inner = part.parts.findIndex(({ type }) => type !== 'Literal');
