@@ -29,6 +29,8 @@ import type {
   RunState,
 } from '@ccdash/core';
 import { decodeRunEvent } from '@ccdash/api';
+import { shippedPolicy } from '../packages/server/src/policy/project-policy.ts';
+import { classifyCommand } from '../packages/server/src/risk/classify-command.ts';
 import { openSqliteEventStore } from '../packages/server/src/store/sqlite-event-store.ts';
 import { repository } from './setup.mjs';
 
@@ -378,6 +380,41 @@ async function product(): Promise<void> {
   );
 }
 
+/** A command looked through and judged, each one another: nothing of it is remembered. */
+function policy(): void {
+  const shipped = shippedPolicy();
+  const judge = (script: string): void => {
+    const { effects } = classifyCommand({ script });
+    shipped.evaluate({
+      action: 'start',
+      stepKind: 'command',
+      tools: ['exec'],
+      runTools: ['read', 'edit', 'search', 'exec'],
+      writes: true,
+      network: false,
+      secrets: false,
+      sandboxed: true,
+      effects,
+      risk: 'low',
+      requester: 'bench',
+      actor: { kind: 'person', id: 'bench', roles: ['operator', 'approver', 'admin'] },
+      weakens: false,
+      absolute: false,
+      scope: { tools: ['exec'], write: ['src/**', 'test/**'], network: 'none' },
+    });
+  };
+  const commands = ['npm test', 'git push origin HEAD', 'rm -rf dist && make -j4 | tee log.txt'];
+  for (let index = 0; index < 50; index += 1) judge(commands[index % 3] ?? '');
+  const samples: number[] = [];
+  for (let index = 0; index < 1000; index += 1) {
+    const begin = performance.now();
+    judge(`${commands[index % 3] ?? ''}; echo ${String(index)}`);
+    samples.push(performance.now() - begin);
+  }
+  const { p50, p95 } = quantiles(samples);
+  row('policy: parse a command and judge it', `p50 ${ms(p50)}, p95 ${ms(p95)}`, 'p95 < 5 ms');
+}
+
 function commandLine(): void {
   const cli = join(repository, 'packages/server/dist/cli.js');
   const samples: number[] = [];
@@ -412,6 +449,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   product,
   resume,
   memory: largeRun,
+  policy,
   cli: commandLine,
 };
 

@@ -85,6 +85,7 @@ const dataByType: RunEventData = {
   RunRequeued: { reason: 'disk was full' },
   RunPaused: { reason: 'lunch', atMs: 1_800_000_000_000 },
   RunUnpaused: { reason: null, heldMs: 60_000 },
+  PolicyChanged: { from: 'sha256:p', policyDigest: 'sha256:q' },
   RunCancelRequested: { reason: 'wrong plan' },
   RunCanceled: { reason: 'wrong plan' },
   ResultApplying: {

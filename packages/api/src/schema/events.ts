@@ -244,6 +244,7 @@ const dataSchemas = {
   RunRequeued: z.object({ reason: text }),
   RunPaused: z.object({ reason: text.nullable(), atMs: count }),
   RunUnpaused: z.object({ reason: text.nullable(), heldMs: count }),
+  PolicyChanged: z.object({ from: text, policyDigest: text }),
   RunCancelRequested: z.object({ reason: text }),
   RunCanceled: z.object({ reason: text }),
   ResultApplying: z.object({

@@ -157,6 +157,8 @@ export type RunCommand =
         | { readonly applied: true; readonly commit: string }
         | { readonly applied: false; readonly failure: Failure };
     }
+  /** The engine has another policy than the run has been judged by so far. */
+  | { readonly type: 'AdoptPolicy'; readonly policyDigest: string }
   | { readonly type: 'PauseRun'; readonly reason: string | null }
   /** Goes back to before a step that has begun: it runs again, and all that was built on it. */
   | { readonly type: 'RestartFrom'; readonly step: StepId; readonly reason: string | null }

@@ -102,6 +102,8 @@ function apply(draft: Draft, command: Exclude<RunCommand, { type: 'CreateRun' }>
       return applyResult(draft, command.asked);
     case 'EndApply':
       return endApply(draft, command.outcome);
+    case 'AdoptPolicy':
+      return adoptPolicy(draft, command.policyDigest);
     case 'PauseRun':
       return pauseRun(draft, command.reason);
     case 'RestartFrom':
@@ -552,6 +554,29 @@ function pauseRun(draft: Draft, reason: string | null): Refusal | null {
   if (state.startFailure !== null) return { type: 'RunOver', runId: state.runId, status: 'failed' };
   if (state.paused === null)
     draft.emit({ type: 'RunPaused', data: { reason, atMs: context.nowMs } });
+  return null;
+}
+
+/** Nothing that was asked or granted under another policy counts under this one; what has begun goes on. */
+function adoptPolicy(draft: Draft, policyDigest: string): Refusal | null {
+  const { state } = draft;
+  const over = overRefusal(draft);
+  if (over !== null) return over;
+  if (state.policyDigest === policyDigest) return null;
+  draft.emit({ type: 'PolicyChanged', data: { from: state.policyDigest, policyDigest } });
+  for (const { id, kind, status, usedBy } of state.approvals.values()) {
+    const isGranted = kind === 'start' && status === 'approved' && usedBy === null;
+    if (status === 'open' || isGranted) staleApproval(draft, id, ['policy']);
+  }
+  for (const { id, status, waiting, next, notBeforeMs } of state.steps.activeSteps()) {
+    const waits = waiting?.reason === 'approval' || waiting?.reason === 'policy_denied';
+    // What waits out a back-off keeps its time: its start is judged by the new policy anyway.
+    const isReady = status === 'ready' && notBeforeMs === null;
+    if (!isReady && !(status === 'blocked' && waits)) continue;
+    const reason = 'the policy has changed';
+    const data = { step: id, cause: 'verdict_changed', mode: next, reason } as const;
+    draft.emit({ type: 'StepRequeued', data: { ...data, automatic: true } });
+  }
   return null;
 }
 

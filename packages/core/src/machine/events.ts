@@ -195,6 +195,8 @@ export interface RunEventData {
   RunPaused: { readonly reason: string | null; readonly atMs: number };
   /** Goes on; every open deadline has moved by `heldMs`. */
   RunUnpaused: { readonly reason: string | null; readonly heldMs: number };
+  /** Another policy is in force from here on: what was asked or allowed under the old one is asked anew. */
+  PolicyChanged: { readonly from: string; readonly policyDigest: string };
   RunCancelRequested: { readonly reason: string };
   RunCanceled: { readonly reason: string };
   /** A person brings the result into the project; the engine does it once this is durable. */

@@ -11,6 +11,7 @@ import {
   approvalState,
   forkState,
   lastAttempt,
+  liveAttempt,
   newStepState,
   planStep,
   stepState,
@@ -60,6 +61,7 @@ export function createdState(runId: string, event: RunEvent): RunState {
     startedAt: null,
     endedAt: null,
     ended: null,
+    policyDigest: event.data.policyDigest,
     paused: null,
     wasPaused: false,
     cancelRequest: null,
@@ -94,6 +96,10 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'RunRequeued':
       state.startFailure = null;
       state.endedAt = null;
+      return;
+    case 'PolicyChanged':
+      state.policyDigest = event.data.policyDigest;
+      askToolsAgain(state);
       return;
     case 'RunPaused':
       state.paused = { ...event.data, by: event.actor };
@@ -465,6 +471,19 @@ function changeGate(
   changeAttempt(state, id, number, {
     gates: gates.map((gate) => (gate.gateId === gateId ? { ...gate, ...changes } : gate)),
   });
+}
+
+/** Tool calls that people were asked about under another policy wait to be judged by the new one. */
+function askToolsAgain(state: RunState): void {
+  for (const step of state.steps.activeSteps()) {
+    const live = liveAttempt(step);
+    if (live === undefined) continue;
+    changeAttempt(state, step.id, live.number, {
+      gates: live.gates.map((gate) =>
+        gate.status === 'asked' ? { ...gate, status: 'raised' } : gate,
+      ),
+    });
+  }
 }
 
 function reportFacts(state: RunState, data: RunEventData['AttemptReported']): void {

@@ -38,6 +38,8 @@ export interface RunState {
   startedAt: string | null;
   endedAt: string | null;
   ended: 'succeeded' | 'failed' | 'canceled' | null;
+  /** Of the policy that it is judged by. */
+  policyDigest: string;
   paused: { readonly reason: string | null; readonly by: Actor; readonly atMs: number } | null;
   /** It has been paused before: hosts that were held must hear that they may go on. */
   wasPaused: boolean;

@@ -162,6 +162,10 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         const line = transition(event, 'bad', 'result', `not on ${branch}`, failure.message);
         return [line, ...hinted(failure.hint)];
       }
+      case 'PolicyChanged': {
+        const short = event.data.policyDigest.slice(0, 19);
+        return [transition(event, 'stopped', 'policy', 'changed', `now ${short}`)];
+      }
       case 'RunPaused':
         return [transition(event, 'stopped', 'run', 'paused', event.data.reason ?? '')];
       case 'RunUnpaused':

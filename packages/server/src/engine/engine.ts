@@ -142,19 +142,33 @@ export function createEngine(deps: EngineDeps, perform: Performer): Engine {
     return turn;
   }
 
+  function isUnderOtherPolicy({ state }: Run): boolean {
+    return state !== null && state.ended === null && state.policyDigest !== deps.policy.digest;
+  }
+
   async function applyInTurn(
     run: Run,
-    command: RunCommand,
+    asked: RunCommand,
     actor: Actor,
   ): Promise<Result<RunState, CommandRefusal>> {
     if (run.quarantine !== null) {
       return err({ type: 'Quarantined', runId: run.id, detail: run.quarantine });
     }
+    if (asked.type !== 'AdoptPolicy' && isUnderOtherPolicy(run)) {
+      const { digest } = deps.policy;
+      const adopted = await applyInTurn(
+        run,
+        { type: 'AdoptPolicy', policyDigest: digest },
+        { kind: 'policy', id: digest },
+      );
+      // A run that is over keeps the policy that it had.
+      if (!adopted.ok && adopted.error.type !== 'RunOver') return adopted;
+    }
     const nowMs = clock.now();
     const context = { at: new Date(nowMs).toISOString(), nowMs, actor };
     let decided;
     try {
-      decided = decide(run.id, run.state, command, context);
+      decided = decide(run.id, run.state, asked, context);
     } catch (error) {
       return err(quarantine(run, error));
     }
@@ -283,7 +297,11 @@ export function createEngine(deps: EngineDeps, perform: Performer): Engine {
     open: () => {
       for (const runId of store.runIds()) {
         // A run that has ended wants nothing; it is folded when somebody asks for it.
-        if (!hasEnded(runId)) pump(load(runId));
+        if (hasEnded(runId)) continue;
+        const run = load(runId);
+        // A command of any kind brings the run under the policy of this engine first.
+        if (isUnderOtherPolicy(run)) void command(runId, { type: 'Tick' }, ENGINE_ACTOR);
+        else pump(run);
       }
     },
     command,
