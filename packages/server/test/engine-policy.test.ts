@@ -1,11 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { trustProject } from '../src/app.ts';
 import { readAsset } from '../src/base/assets.ts';
-import { openBench } from './engine-fixture.ts';
+import { openBench, OWNER } from './engine-fixture.ts';
 import type { Bench } from './engine-fixture.ts';
 
 let bench: Bench;
@@ -63,4 +63,34 @@ test('[PO22] another policy makes what was asked stale, says so in the run, and 
     .find(({ id }) => id === before.id);
   expect(old?.status).toBe('stale');
   expect(await bench.decide(before, 'approve')).toBe('ApprovalNotOpen');
+});
+
+test('[PO17] a result is applied by who may decide on it, and the log has what the policy said', async () => {
+  const apply = async (runId: string): Promise<unknown> => {
+    const asked = { as: 'branch', branch: null, message: null } as const;
+    const summary = await bench.workbench().previewApply(runId, asked);
+    if (!summary.ok) return summary.error;
+    const { digest } = summary.value;
+    const done = await bench.workbench().apply(runId, { ...asked, digest, reason: null }, OWNER);
+    return done.ok ? 'applied' : done.error;
+  };
+  // The strict policy is in force by now: whoever asked for a run does not bring it in.
+  const runId = await bench.launch('  - id: edit\n    run: echo b > a.txt\n');
+  expect((await bench.rest(runId)).status).toBe('succeeded');
+  expect(await apply(runId)).toMatchObject({
+    type: 'NotApplicable',
+    failure: {
+      code: 'approval_needed',
+      message: expect.stringContaining('(ask-apply)') as unknown,
+    },
+  });
+  expect(bench.events(runId, 'ResultApplying')).toEqual([]);
+  await bench.letGo();
+  rmSync(join(bench.projectDir, '.ccdash'), { recursive: true });
+  expect((await trustProject(bench.projectDir, bench.stateDir, 'owner')).ok).toBe(true);
+  await bench.open();
+  expect(await apply(runId)).toBe('applied');
+  expect(bench.events(runId, 'ResultApplying')).toMatchObject([
+    { data: { verdict: { verdict: 'requires_approval', why: [{ rule: 'ask-apply' }] } } },
+  ]);
 });

@@ -256,6 +256,7 @@ const dataSchemas = {
     message: text,
     summaryDigest: text,
     reason: text.nullable(),
+    verdict: policyVerdict.optional(),
   }),
   ResultApplied: z.object({ branch: text, commit: text }),
   ResultNotApplied: z.object({ branch: text, failure }),

@@ -212,6 +212,8 @@ export interface RunEventData {
     /** Digest of the summary that the person was shown. */
     readonly summaryDigest: string;
     readonly reason: string | null;
+    /** What the policy said to it. */
+    readonly verdict?: PolicyVerdict | undefined;
   };
   ResultApplied: { readonly branch: string; readonly commit: string };
   ResultNotApplied: { readonly branch: string; readonly failure: Failure };

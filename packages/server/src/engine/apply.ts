@@ -1,6 +1,14 @@
 /** Bringing results into the project: what a person is shown, and what they agreed to by its digest. */
 import { err, ok, runToView } from '@ccdash/core';
-import type { ApplyMode, Checkpoint, Result, RunState, RunView } from '@ccdash/core';
+import type {
+  ApplyMode,
+  Checkpoint,
+  Failure,
+  PolicyVerdict,
+  Result,
+  RunState,
+  RunView,
+} from '@ccdash/core';
 import type {
   ApplyRequest,
   ApplySummary,
@@ -10,7 +18,7 @@ import type {
 } from '../base/workbench.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Engine } from './engine.ts';
-import { asJson } from './facts.ts';
+import { asJson, controlPolicyFacts } from './facts.ts';
 
 export function createApply(
   deps: EngineDeps,
@@ -44,6 +52,12 @@ export function createApply(
     return ok({ ...summary, digest });
   }
 
+  function verdictFor(state: RunState, { actor, roles }: Caller): PolicyVerdict {
+    const kind = actor.kind === 'person' ? 'person' : 'agent';
+    const who = { kind, id: actor.id, roles } as const;
+    return deps.policy.evaluate(controlPolicyFacts(state, 'apply', who));
+  }
+
   return {
     previewApply,
     async apply(runId, { digest, reason, ...request }, by: Caller) {
@@ -54,8 +68,12 @@ export function createApply(
       if (conflicts.length > 0) return err(conflicting(runId, conflicts));
       const found = resultOf(runId);
       if (!found.ok) return found;
-      const { result } = found.value;
-      const asked = { as, branch, from, result, tree, message, summaryDigest: digest, reason };
+      const { result, state } = found.value;
+      const verdict = verdictFor(state, by);
+      const barred = reasonBarred(verdict, state, by);
+      if (barred !== null) return err({ type: 'NotApplicable', failure: barred });
+      const what = { as, branch, from, result, tree, message, summaryDigest: digest, reason };
+      const asked = { ...what, verdict };
       const begun = await engine.command(runId, { type: 'ApplyResult', asked }, by.actor);
       if (!begun.ok) return begun;
       return ok(await untilApplied(engine, runId));
@@ -68,6 +86,37 @@ export function createApply(
       return patch.ok ? patch : err({ type: 'NotApplicable', failure: patch.error });
     },
   };
+}
+
+const ASSURANCES = ['session', 'reauth', 'passkey'] as const;
+
+/**
+ * Why the policy does not let this person apply it, or null. Who agrees to the summary by its digest decides on it: that
+ * is the approval, where one is enough and theirs counts.
+ */
+function reasonBarred(verdict: PolicyVerdict, state: RunState, by: Caller): Failure | null {
+  const { requires, why } = verdict;
+  const because = why.map(({ rule, text }) => `${text} (${rule})`).join(' ');
+  if (verdict.verdict === 'deny') {
+    const hint = 'Ask somebody who may, or have the policy changed: ccdash policy check';
+    return { code: 'policy_denied', message: `The policy denies it. ${because}`, hint };
+  }
+  if (verdict.verdict === 'allow') return null;
+  const lacks = [
+    ...(requires.count > 1 ? [`${String(requires.count)} people`] : []),
+    ...(by.roles.some((role) => requires.roles.includes(role))
+      ? []
+      : [`somebody with the role ${requires.roles.join(' or ')}`]),
+    ...(requires.excludeRequester && by.actor.id === state.requester.id
+      ? ['somebody else than who asked for the run']
+      : []),
+    ...(ASSURANCES.indexOf(by.assurance) < ASSURANCES.indexOf(requires.assurance)
+      ? [`a login by ${requires.assurance}`]
+      : []),
+  ];
+  if (lacks.length === 0) return null;
+  const message = `It needs ${lacks.join(', ')}. ${because}`;
+  return { code: 'approval_needed', message, hint: 'Have it applied by somebody who may.' };
 }
 
 function defaultMessage(state: RunState, as: ApplyMode): string {

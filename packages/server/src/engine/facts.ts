@@ -5,6 +5,7 @@ import type {
   EffectClass,
   Json,
   Plan,
+  PolicyAction,
   PolicyActor,
   PolicyFacts,
   RunState,
@@ -90,6 +91,34 @@ export function toolPolicyFacts(
     tools: [tool],
     runTools: step.scope.tools,
     writes: tool === 'edit' || (tool === 'exec' && start.writes),
+  };
+}
+
+/** Somebody does something with a run: nothing of a program enters into it. */
+export function controlPolicyFacts(
+  state: RunState,
+  action: Exclude<PolicyAction, 'start' | 'tool'>,
+  actor: PolicyActor,
+  about: Partial<Pick<PolicyFacts, 'weakens' | 'absolute'>> = {},
+): PolicyFacts {
+  const { plan } = state.created;
+  return {
+    action,
+    stepKind: 'approval',
+    tools: [],
+    runTools: plan.scope.tools,
+    writes: false,
+    network: false,
+    secrets: false,
+    sandboxed: true,
+    effects: [],
+    risk: 'low',
+    requester: state.requester.id,
+    actor,
+    weakens: false,
+    absolute: false,
+    scope: plan.scope,
+    ...about,
   };
 }
 
