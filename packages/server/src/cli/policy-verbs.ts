@@ -1,11 +1,16 @@
 /** Verbs that try a policy before it is trusted: what it says to a command, a step, and the cases beside it. */
 import { readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import type { CommandFacts, Plan, PolicyVerdict, Step } from '@ccdash/core';
-import type { PolicyStanding } from '../app.ts';
+import type { judgeStep, PolicyStanding } from '../app.ts';
 import type { Context, Style } from './context.ts';
 import { findProject } from './project.ts';
 import { cliRefusal, EXIT, failureToRefusal, refuse } from './refusals.ts';
+
+type Judge = typeof judgeStep;
+type Plan = Parameters<Judge>[1];
+type Step = Parameters<Judge>[2];
+type PolicyVerdict = Awaited<ReturnType<Judge>>['verdict'];
+type CommandFacts = NonNullable<Awaited<ReturnType<Judge>>['does']>;
 
 const CASES = '.ccdash/policy/cases.yaml';
 
@@ -29,8 +34,8 @@ export async function checkPolicy(context: Context, options: CheckOptions): Prom
   if (typeof found === 'string') {
     return refuse(context, cliRefusal('UsageError', found, 'See: ccdash policy check --help'));
   }
-  const { judgeStep } = await import('../app.ts');
-  const { verdict, does } = await judgeStep(standing.policy, found.plan, found.step);
+  const app = await import('../app.ts');
+  const { verdict, does } = await app.judgeStep(standing.policy, found.plan, found.step);
   tellVerdict(context, standing, verdict, does);
   return { allow: EXIT.done, requires_approval: EXIT.blocked, deny: EXIT.refused }[verdict.verdict];
 }
