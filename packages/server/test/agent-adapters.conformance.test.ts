@@ -15,7 +15,7 @@ async function createBench(adapter: string): Promise<OpenBench> {
   return bench;
 }
 
-describe.each(['scripted', 'claude'])('the agent %s', (adapter) => {
+describe.each(['scripted', 'claude', 'codex'])('the agent %s', (adapter) => {
   beforeAll(async () => {
     const probe = await createAdapters().probe(adapter);
     if (probe?.available === true) return;
@@ -23,7 +23,10 @@ describe.each(['scripted', 'claude'])('the agent %s', (adapter) => {
     throw new Error(`the agent ${adapter} cannot be tested: ${problem}. ${install ?? ''}`);
   });
 
-  test.each(AGENT_ADAPTER_CASES)('[$rule] $name', async ({ run }) => {
+  test.for(AGENT_ADAPTER_CASES)('[$rule] $name', async ({ name, run }, { skip }) => {
+    const declared = (await createAdapters().adapterOf(adapter))?.skipped ?? [];
+    const skipped = declared.find((each) => each.name === name);
+    if (skipped !== undefined) skip(skipped.reason);
     await run({ createBench: () => createBench(adapter) });
   });
 });

@@ -36,6 +36,8 @@ import { createAdapters } from '../registry.ts';
 import { processesWith } from './processes.ts';
 
 const ALL_TOOLS = ['read', 'search', 'edit', 'exec', 'fetch', 'agent'];
+/** One that the program knows: for others it offers fewer tools. */
+const MODEL_BY_ADAPTER: Readonly<Record<string, string>> = { codex: 'gpt-5.5' };
 export const BENCH_TOKEN = 'bench-token-6f1d2c3b4a5968778695a4b3c2d1e0f0';
 
 export interface BenchTrial extends AgentTrial {
@@ -124,9 +126,12 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
     outside,
     workspace,
     stateDir,
+    // Codex's patches end every file with a line break.
     read: (path) => {
       const file = resolve(workspace, path);
-      return existsSync(file) ? readFileSync(file, 'utf8') : null;
+      if (!existsSync(file)) return null;
+      const text = readFileSync(file, 'utf8');
+      return adapterId === 'codex' ? text.replace(/\n$/, '') : text;
     },
     write: (path, content) => writeFileSync(resolve(workspace, path), content),
     link: (path, target) => {
@@ -163,7 +168,7 @@ function workOf(
     kind: 'agent',
     adapter,
     prompt: 'Do what there is to do.',
-    model: trial.model ?? 'claude-sonnet-4-5',
+    model: trial.model ?? MODEL_BY_ADAPTER[adapter] ?? 'claude-sonnet-4-5',
     tools: trial.tools ?? ALL_TOOLS,
     write: trial.write ?? ['**'],
     maxTurns: trial.maxTurns ?? null,
