@@ -32,6 +32,7 @@ import { decodeRunEvent } from '@ccdash/api';
 import { shippedPolicy } from '../packages/server/src/policy/project-policy.ts';
 import { classifyCommand } from '../packages/server/src/risk/classify-command.ts';
 import { openSqliteEventStore } from '../packages/server/src/store/sqlite-event-store.ts';
+import { benchGateway } from './bench-gateway.ts';
 import { repository } from './setup.mjs';
 
 const ACTOR: Actor = { kind: 'engine', id: 'bench' };
@@ -435,6 +436,16 @@ function commandLine(): void {
   );
 }
 
+async function gateway(): Promise<void> {
+  const { direct, through } = await benchGateway(folder);
+  const [without, added] = [quantiles(direct), quantiles(through)];
+  row(
+    'model gateway: first byte of an answer, beside none',
+    `p50 +${ms(added.p50 - without.p50)}, p95 +${ms(added.p95 - without.p95)}`,
+    'p95 < 5 ms',
+  );
+}
+
 function print(): void {
   const width = Math.max(...rows.map(({ figure }) => figure.length));
   const valueWidth = Math.max(...rows.map(({ value }) => value.length));
@@ -450,6 +461,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   resume,
   memory: largeRun,
   policy,
+  gateway,
   cli: commandLine,
 };
 
