@@ -35,6 +35,7 @@ import { assembleEngine } from './engine/assemble-engine.ts';
 import { createWorkbench } from './engine/create-workbench.ts';
 import type { CrashPoint, EngineDeps } from './engine/deps.ts';
 import { commandFacts, startPolicyFacts } from './engine/facts.ts';
+import { createFeatureIndex } from './features/feature-index.ts';
 import { createAttemptHosts } from './host/attempt-hosts.ts';
 import { openHttpServer } from './http/open-http-server.ts';
 import { createPeople } from './people/create-people.ts';
@@ -381,6 +382,8 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
     port,
     clock: createSystemClock(),
     readPlan: (text, file) => checkPlan(text, { file, projectDir }),
+    features: createFeatureIndex({ projectDir, cacheFile: join(stateDir, 'features.json') }),
+    readPlan: (text, file) => parsePlan(text, { file }),
     page: readAsset('web/index.html'),
     isReady: () => true,
     requestShutdown: () => {

@@ -48,6 +48,7 @@ import type {
   ControlRequest,
   ImpactSummary,
 } from '../src/base/workbench.ts';
+import { createFeatureIndex } from '../src/features/feature-index.ts';
 import { openHttpServer } from '../src/http/open-http-server.ts';
 import { createPeople } from '../src/people/create-people.ts';
 import type { People } from '../src/base/people.ts';
@@ -484,6 +485,10 @@ export async function openHttpFixture(
     workbench,
     people,
     owner: 'owner',
+    features: createFeatureIndex({
+      projectDir: stateDir,
+      cacheFile: join(stateDir, 'features.json'),
+    }),
     readPlan: (text, file) => parsePlan(text, { file }),
     stateDir,
     host: '127.0.0.1',

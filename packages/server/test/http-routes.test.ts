@@ -92,6 +92,7 @@ test('[HT11] what is answered is what the document says, field by field', async 
     ['retryRun', await post(`runs/${id}/retry`, {})],
     ['listApprovals', await http.send({ path: 'approvals' })],
     ['getApproval', await http.send({ path: `approvals/${String(approval)}` })],
+    ['listFeatures', await http.send({ path: 'features' })],
     ['listAdapters', await http.send({ path: 'adapters' })],
     ['auditEvents', await http.send({ path: 'audit?limit=3' })],
     ['auditVerify', await http.send({ path: 'audit/verify' })],

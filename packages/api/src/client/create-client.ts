@@ -26,6 +26,7 @@ import type {
   ProofRequest,
 } from '../schema/requests.ts';
 import type { ProblemBody } from '../schema/problems.ts';
+import type { FeatureList, FeatureView } from '../schema/features.ts';
 import { readSse } from './sse.ts';
 
 export interface ClientOptions {
@@ -160,6 +161,8 @@ export interface Client {
   decide(id: string, body: DecisionBody): Answer<RunView>;
   override(id: string, body: OverrideRequest): Answer<RunView>;
   reviewOverride(id: string, body: { readonly note: string }): Answer<RunView>;
+  features(): Answer<FeatureList>;
+  feature(slug: string): Answer<FeatureView & { readonly runs: readonly string[] }>;
   adapters(): Answer<readonly AdapterView[]>;
   auditEvents(from: number, limit: number): Answer<EventPage>;
   auditVerify(): Answer<AuditReportView>;
@@ -336,6 +339,8 @@ export function createClient(options: ClientOptions): Client {
     decide: (id, body) => json('POST', `${approvalPath(id)}/decisions`, body),
     override: (id, body) => json('POST', `${runPath(id)}/override`, body),
     reviewOverride: (id, body) => json('POST', `${approvalPath(id)}/review`, body),
+    features: () => json('GET', '/features'),
+    feature: (slug) => json('GET', `/features/${encodeURIComponent(slug)}`),
     adapters: () => json('GET', '/adapters'),
     auditEvents: (from, limit) => json('GET', `/audit?from=${from}&limit=${limit}`),
     auditVerify: () => json('GET', '/audit/verify'),

@@ -34,4 +34,11 @@ export type {
   StoredEvent,
 } from '@ccdash/core';
 export type { ProofRequest } from '../schema/requests.ts';
+export type {
+  DependencyView,
+  DocumentView,
+  FeatureList,
+  FeatureView,
+  TaskView,
+} from '../schema/features.ts';
 export type { PlanProblem, ProblemBody, ProblemWord } from '../schema/problems.ts';

@@ -24,6 +24,7 @@ import {
   restartRequest,
   revisionQuery,
 } from '../schema/requests.ts';
+import { featureListResponse, featureResponse } from '../schema/features.ts';
 import {
   applySummary,
   adapterResponse,
@@ -90,6 +91,8 @@ export type RouteName =
   | 'decideApproval'
   | 'overrideStep'
   | 'reviewOverride'
+  | 'listFeatures'
+  | 'getFeature'
   | 'listAdapters'
   | 'auditEvents'
   | 'auditVerify'
@@ -302,6 +305,20 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     body: decisionRequest,
     status: 201,
     response: runResponse,
+  },
+  listFeatures: {
+    method: 'get',
+    path: '/features',
+    summary: "The features that the project's documents tell of, and documents that are broken",
+    status: 200,
+    response: featureListResponse,
+  },
+  getFeature: {
+    method: 'get',
+    path: '/features/{slug}',
+    summary: 'One feature: its documents, phases, tasks, runs and recommended next step',
+    status: 200,
+    response: featureResponse,
   },
   listAdapters: {
     method: 'get',

@@ -16,6 +16,7 @@ export type ProblemWord =
   | 'AttemptNotFound'
   | 'DiffUnavailable'
   | 'OutputNotFound'
+  | 'FeatureNotFound'
   | 'RouteNotFound'
   | 'MethodNotAllowed'
   | 'HostNotAllowed'
@@ -85,6 +86,7 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   AttemptNotFound: { status: 404, title: 'The step has no such attempt.' },
   DiffUnavailable: { status: 409, title: 'There is no difference to show.' },
   OutputNotFound: { status: 404, title: 'There is no such attempt.' },
+  FeatureNotFound: { status: 404, title: 'There is no such feature.' },
   RouteNotFound: { status: 404, title: 'There is no such address.' },
   MethodNotAllowed: { status: 405, title: 'The address does not take this method.' },
   HostNotAllowed: { status: 421, title: 'The request was meant for another host.' },

@@ -40,23 +40,30 @@ export function listProjectFolder(
   projectDir: string,
   path: string,
 ): Result<readonly string[] | null, Failure> {
+  const there = isProjectFolder(projectDir, path);
+  if (!there.ok || !there.value) return there.ok ? ok(null) : there;
+  try {
+    return ok(readdirSync(join(projectDir, path)).sort());
+  } catch (error) {
+    return unreadable(path, error);
+  }
+}
+
+/** Whether `path` and every folder on the way to it is a folder, and no link. Errors: as listProjectFolder. */
+function isProjectFolder(projectDir: string, path: string): Result<boolean, Failure> {
   const segments = path.split('/');
   for (let depth = 1; depth <= segments.length; depth += 1) {
     const folder = segments.slice(0, depth).join('/');
     const kind = kindOfProjectEntry(projectDir, folder);
     if (!kind.ok) return kind;
-    if (kind.value === 'absent') return ok(null);
+    if (kind.value === 'absent') return ok(false);
     if (kind.value !== 'folder') {
       const message = `${folder} is ${ENTRY_WORDS[kind.value]}, not a folder.`;
       const hint = `Make ${folder} a folder, or remove it.`;
       return err({ code: 'not_a_folder', message, hint });
     }
   }
-  try {
-    return ok(readdirSync(join(projectDir, path)).sort());
-  } catch (error) {
-    return unreadable(path, error);
-  }
+  return ok(true);
 }
 
 /**
@@ -70,8 +77,8 @@ export function readProjectText(
 ): Result<string | null, Failure> {
   const folder = path.split('/').slice(0, -1).join('/');
   if (folder !== '') {
-    const listed = listProjectFolder(projectDir, folder);
-    if (!listed.ok || listed.value === null) return listed.ok ? ok(null) : listed;
+    const there = isProjectFolder(projectDir, folder);
+    if (!there.ok || !there.value) return there.ok ? ok(null) : there;
   }
   const kind = kindOfProjectEntry(projectDir, path);
   if (!kind.ok) return kind;

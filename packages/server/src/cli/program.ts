@@ -38,6 +38,7 @@ export function createProgram({ onExit }: ProgramOptions): Command {
 
   addServerVerbs(program, act);
   addPlanVerbs(program, act);
+  addFeatureVerbs(program, act);
   addRunVerbs(program, act);
   addApprovalVerbs(program, act);
   addAdapterVerbs(program, act);
@@ -120,6 +121,25 @@ function addPlanVerbs(program: Command, act: Act): void {
     .description('the graph of a plan, in text')
     .argument('<file>')
     .action((file: string) => act(async (context) => (await verbs()).showPlan(context, file)));
+}
+
+function addFeatureVerbs(program: Command, act: Act): void {
+  const verbs = () => import('./feature-verbs.ts');
+  program
+    .command('features')
+    .description("the features in the project's documents, each with its next step")
+    .option('--all', 'also those that are done or deferred', false)
+    .action(({ all }: { all: boolean }) =>
+      act(async (context) => (await verbs()).listFeatures(context, all)),
+    );
+  program
+    .command('feature')
+    .description('one feature')
+    .helpCommand(false)
+    .command('show')
+    .description('its documents, phases, tasks, runs, and the next step with its evidence')
+    .argument('<slug>')
+    .action((slug: string) => act(async (context) => (await verbs()).showFeature(context, slug)));
 }
 
 function addRunVerbs(program: Command, act: Act): void {

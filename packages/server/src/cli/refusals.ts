@@ -153,6 +153,7 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   AttemptNotFound: EXIT.notFound,
   DiffUnavailable: EXIT.conflict,
   OutputNotFound: EXIT.notFound,
+  FeatureNotFound: EXIT.notFound,
   RouteNotFound: EXIT.notFound,
   MethodNotAllowed: EXIT.failed,
   HostNotAllowed: EXIT.refused,

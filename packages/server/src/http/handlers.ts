@@ -23,6 +23,7 @@ import { err, ok } from '@ccdash/core';
 import type { Plan, Result, RunView, StoredEvent } from '@ccdash/core';
 import type { z } from 'zod';
 import type { Proof, Statement } from '../base/people.ts';
+import type { Features } from '../base/features.ts';
 import type { Caller, ControlRequest, Workbench, WorkbenchRefusal } from '../base/workbench.ts';
 import { outputToResponse } from './attempt-output.ts';
 import { createEventStream, sequenceAfter } from './event-stream.ts';
@@ -41,6 +42,7 @@ export type ReadPlan = (
 
 export interface HandlerOptions extends PeopleHandlerOptions {
   readonly workbench: Workbench;
+  readonly features: Features;
   readonly readPlan: ReadPlan;
   readonly isReady: () => boolean;
   /** Asks for the end of the server; the answer to the request is still sent. */
@@ -239,6 +241,14 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       const request = { type: 'decide', approvalId, ...said } as const;
       return answer(await workbench.request(approval.runId, request, by), 201);
     },
+    listFeatures: async () => Response.json(await options.features.list()),
+    getFeature: async (call) => {
+      const slug = call.param('slug');
+      const feature = await options.features.find(slug);
+      if (feature === null) return featureNotFound(slug);
+      const runs = workbench.runs().filter((run) => run.feature === slug);
+      return Response.json({ ...feature, runs: runs.map(({ id }) => id) });
+    },
     listAdapters: async () => Response.json(await workbench.adapters()),
     overrideStep: async (call) => {
       const { proof, ...asked } = call.body(overrideRequest);
@@ -302,6 +312,14 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
 
 function answer(result: Result<unknown, WorkbenchRefusal>, status = 200): Response | Problem {
   return result.ok ? Response.json(result.value, { status }) : refusalToProblem(result.error);
+}
+
+function featureNotFound(slug: string): Problem {
+  return {
+    error: 'FeatureNotFound',
+    detail: `No document tells of a feature ${slug}.`,
+    hint: 'See those there are: ccdash features',
+  };
 }
 
 function invalidPlan(file: string, problems: readonly PlanProblem[]): Problem {

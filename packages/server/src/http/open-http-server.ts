@@ -5,7 +5,8 @@ import { getRequestListener } from '@hono/node-server';
 import { assertInvariant, err, ok } from '@ccdash/core';
 import type { Clock, Failure, Result } from '@ccdash/core';
 import type { People } from '../base/people.ts';
-import type { Workbench } from '../base/workbench.ts';
+import type { Workbench, Caller } from '../base/workbench.ts';
+import type { Features } from '../base/features.ts';
 import { createHttpApp } from './create-http-app.ts';
 import { createCredentials } from './credentials.ts';
 import { allowedHosts } from './guards.ts';
@@ -18,6 +19,7 @@ export interface HttpServerOptions {
   readonly people: People;
   /** The person whose machine this is: who can read the token of the state folder. */
   readonly owner: string;
+  readonly features: Features;
   readonly readPlan: ReadPlan;
   /** Of mode 0700; holds the token. */
   readonly stateDir: string;

@@ -1,0 +1,149 @@
+/**
+ * The features of a project, read from its documents; never a truth of its own.
+ *
+ * 1. Each question looks at every file's stamp again and reads what changed: an answer is never older than its question.
+ * 2. What was read is kept in a file, so that a restart reads only what has changed meanwhile. A file that is damaged, or
+ *    of another version, is as if it were not there.
+ */
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import type { DocumentView, FeatureSummary, FeatureView } from '@ccdash/api';
+import type { Features } from '../base/features.ts';
+import { readProjectText } from '../base/project-files.ts';
+import { readDocument } from './documents/document.ts';
+import type { DocumentRecord } from './documents/document.ts';
+import { DOCUMENT_ROOTS } from './documents/layout.ts';
+import { findDocuments } from './documents/scan.ts';
+import type { FoundFile } from './documents/scan.ts';
+import { isTerminal } from './documents/statuses.ts';
+import { groupDocuments } from './model/feature.ts';
+
+export interface FeatureIndexOptions {
+  readonly projectDir: string;
+  /** Where what was read is kept. */
+  readonly cacheFile: string;
+}
+
+interface Kept {
+  readonly stamp: string;
+  readonly document: DocumentRecord;
+}
+
+/** Of the kept file: another one whenever documents are read differently. */
+const VERSION = 1;
+const MAX_DOCUMENT_BYTES = 1024 * 1024;
+/** Read at once before others get a turn. */
+const TURN = 20;
+
+export function createFeatureIndex({ projectDir, cacheFile }: FeatureIndexOptions): Features {
+  let kept: ReadonlyMap<string, Kept> | null = null;
+  let features: readonly FeatureView[] = [];
+  let looking: Promise<void> | null = null;
+
+  async function look(): Promise<void> {
+    const known = kept ?? (await readKept(cacheFile));
+    const files = await findDocuments(projectDir, DOCUMENT_ROOTS);
+    const now = new Map<string, Kept>();
+    let changed = kept === null || files.length !== known.size;
+    let read = 0;
+    for (const file of files) {
+      const before = known.get(file.path);
+      if (before?.stamp === file.stamp) {
+        now.set(file.path, before);
+        continue;
+      }
+      changed = true;
+      const document = readOne(projectDir, file);
+      if (document !== null) now.set(file.path, { stamp: file.stamp, document });
+      read += 1;
+      if (read % TURN === 0) await turn();
+    }
+    if (!changed) return;
+    kept = now;
+    features = groupDocuments([...now.values()].map(({ document }) => document));
+    if (read > 0 || now.size !== known.size) await writeKept(cacheFile, now);
+  }
+
+  /** Questions that come while it looks wait for a look that began after them. */
+  async function fresh(): Promise<void> {
+    await looking?.catch(() => undefined);
+    looking ??= look().finally(() => (looking = null));
+    await looking;
+  }
+
+  return {
+    list: async () => {
+      await fresh();
+      const documents = [...(kept?.values() ?? [])].map(({ document }) => document);
+      return {
+        features: features.map(toSummary),
+        broken: documents.filter(({ problem }) => problem !== null).map(toView),
+        documents: documents.length,
+      };
+    },
+    find: async (slug) => {
+      await fresh();
+      return features.find((feature) => feature.slug === slug) ?? null;
+    },
+  };
+}
+
+/** null when it is gone by now. What cannot be read as text is a document with that as its problem. */
+function readOne(projectDir: string, { path }: FoundFile): DocumentRecord | null {
+  const text = readProjectText(projectDir, path, MAX_DOCUMENT_BYTES);
+  if (text.ok) return text.value === null ? null : readDocument(path, text.value);
+  const problem = { line: 1, column: 1, detail: text.error.message };
+  return { ...readDocument(path, ''), problem };
+}
+
+function toSummary(feature: FeatureView): FeatureSummary {
+  const { slug, title, status, category, brokenDocuments, recommendation, phases } = feature;
+  const tasks = phases.flatMap((phase) => phase.tasks);
+  return {
+    ...{ slug, title, status, category, brokenDocuments, recommendation },
+    phases: {
+      total: phases.length,
+      finished: phases.filter((phase) => isTerminal(phase.status)).length,
+    },
+    tasks: {
+      total: tasks.length,
+      finished: tasks.filter((task) => isTerminal(task.status)).length,
+      blocked: tasks.filter((task) => task.status === 'blocked').length,
+    },
+  };
+}
+
+function toView({ path, kind, title, status, problem }: DocumentRecord): DocumentView {
+  return { path, kind, title, status, problem };
+}
+
+async function readKept(file: string): Promise<ReadonlyMap<string, Kept>> {
+  try {
+    const read = JSON.parse(await readFile(file, 'utf8')) as {
+      readonly version?: number;
+      readonly kept?: readonly (readonly [string, Kept])[];
+    };
+    if (read.version === VERSION && Array.isArray(read.kept)) return new Map(read.kept);
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && !(error instanceof Error && 'code' in error))
+      throw error;
+  }
+  return new Map();
+}
+
+/** Whole or not at all. Without it the next start takes longer, nothing else: a full disk is no reason to fail. */
+async function writeKept(file: string, kept: ReadonlyMap<string, Kept>): Promise<void> {
+  try {
+    await writeFile(`${file}.new`, JSON.stringify({ version: VERSION, kept: [...kept] }), {
+      mode: 0o600,
+    });
+    await rename(`${file}.new`, file);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
