@@ -55,11 +55,17 @@ export type { PlanProblem, ProblemBody, ProblemKind, ProblemWord } from './schem
 export { ROUTES, roleOf } from './routes/route-table.ts';
 export type { Route, RouteName } from './routes/route-table.ts';
 export { openApiDocument } from './routes/openapi.ts';
-export { FEATURE_STATUSES, RECOMMENDATION_RULES, TASK_STATUSES } from './schema/features.ts';
+export {
+  FEATURE_STATUSES,
+  RECOMMENDATION_RULES,
+  TASK_STATUSES,
+  featurePlanQuery,
+} from './schema/features.ts';
 export type {
   DependencyView,
   DocumentView,
   FeatureList,
+  FeaturePlan,
   FeatureStatus,
   FeatureSummary,
   FeatureView,

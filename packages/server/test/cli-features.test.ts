@@ -1,5 +1,5 @@
 /** The verbs about features, by the real command line. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCliFixture } from './cli-fixture.ts';
@@ -45,4 +45,43 @@ test('[FC30] shows one with tasks, runs and evidence, and says when there is non
   const { documents } = await cli.json('feature', 'show', 'limits-v1');
   expect(documents).toMatchObject([{ runs: [run?.[0]?.id] }]);
   expect(await cli.run('feature', 'show', 'nothing')).toMatchObject({ exitCode: 5 });
+});
+
+test('[PN8] a plan is made, made again with what changed, and left alone once it was edited', async () => {
+  const plan = join(cli.projectDir, '.ccdash/plans/limits-v1.yaml');
+  const make = (...args: readonly string[]): ReturnType<CliFixture['json']> =>
+    cli.json('plan', 'new', '--feature', 'limits-v1', ...args);
+  expect(await make()).toMatchObject({ exitCode: 0, documents: [{ file: plan, changes: null }] });
+  expect(await cli.run('plan', 'check', plan)).toMatchObject({ exitCode: 0 });
+  expect((await make()).documents).toMatchObject([{ changes: [] }]);
+  cli.write(
+    '.claude/progress/limits-v1/phase-1-progress.md',
+    '---\nphase: 1\nstatus: pending\ntasks:\n  - { id: T1, title: Count all, depends_on: [ADR-1] }\n  - { id: T2 }\n---\n',
+  );
+  expect((await make()).documents).toMatchObject([
+    {
+      changes: [
+        { what: 'document changed', name: '.claude/progress/limits-v1/phase-1-progress.md' },
+        { what: 'step changed', name: 'p1-t1' },
+        { what: 'step added', name: 'p1-t2' },
+      ],
+    },
+  ]);
+  const edited = `${readFileSync(plan, 'utf8')}# mine\n`;
+  writeFileSync(plan, edited);
+  expect(await make()).toMatchObject({ exitCode: 3 });
+  expect(readFileSync(plan, 'utf8')).toBe(edited);
+  expect(await make('--force')).toMatchObject({ exitCode: 0 });
+});
+
+test('[PN8] no plan is written through a link that the repository brings, or for what is not there', async () => {
+  const outside = join(cli.stateHome, 'outside');
+  mkdirSync(outside);
+  rmSync(join(cli.projectDir, '.ccdash/plans'), { recursive: true });
+  symlinkSync(outside, join(cli.projectDir, '.ccdash/plans'));
+  expect((await cli.run('plan', 'new', '--feature', 'limits-v1')).exitCode).not.toBe(0);
+  expect(readdirSync(outside)).toEqual([]);
+  expect(await cli.run('plan', 'new', '--feature', 'nothing')).toMatchObject({ exitCode: 5 });
+  const phase = await cli.run('plan', 'new', '--feature', 'limits-v1', '--phase', '7');
+  expect([phase.exitCode, phase.stderr]).toEqual([6, expect.stringContaining('it has: 1')]);
 });

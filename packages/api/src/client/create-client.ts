@@ -26,7 +26,7 @@ import type {
   ProofRequest,
 } from '../schema/requests.ts';
 import type { ProblemBody } from '../schema/problems.ts';
-import type { FeatureList, FeatureView } from '../schema/features.ts';
+import type { FeatureList, FeaturePlan, FeatureView } from '../schema/features.ts';
 import { readSse } from './sse.ts';
 
 export interface ClientOptions {
@@ -163,6 +163,7 @@ export interface Client {
   reviewOverride(id: string, body: { readonly note: string }): Answer<RunView>;
   features(): Answer<FeatureList>;
   feature(slug: string): Answer<FeatureView & { readonly runs: readonly string[] }>;
+  planFeature(slug: string, phase: string | null, agent: string): Answer<FeaturePlan>;
   adapters(): Answer<readonly AdapterView[]>;
   auditEvents(from: number, limit: number): Answer<EventPage>;
   auditVerify(): Answer<AuditReportView>;
@@ -341,6 +342,10 @@ export function createClient(options: ClientOptions): Client {
     reviewOverride: (id, body) => json('POST', `${approvalPath(id)}/review`, body),
     features: () => json('GET', '/features'),
     feature: (slug) => json('GET', `/features/${encodeURIComponent(slug)}`),
+    planFeature: (slug, phase, agent) => {
+      const query = new URLSearchParams({ agent, ...(phase === null ? {} : { phase }) });
+      return json('GET', `/features/${encodeURIComponent(slug)}/plan?${query.toString()}`);
+    },
     adapters: () => json('GET', '/adapters'),
     auditEvents: (from, limit) => json('GET', `/audit?from=${from}&limit=${limit}`),
     auditVerify: () => json('GET', '/audit/verify'),

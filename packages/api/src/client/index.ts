@@ -38,6 +38,7 @@ export type {
   DependencyView,
   DocumentView,
   FeatureList,
+  FeaturePlan,
   FeatureView,
   TaskView,
 } from '../schema/features.ts';

@@ -2,6 +2,7 @@
 export { canonicalPlanJson } from './canonical-json.ts';
 export { readCondition } from './condition-syntax.ts';
 export type { ConditionFault, ConditionReading, ConditionReference } from './condition-syntax.ts';
+export { globFault } from './globs.ts';
 export { parsePlan } from './parse-plan.ts';
 export type { PlanReading } from './parse-plan.ts';
 export { placeholdersOf } from './placeholders.ts';

@@ -24,7 +24,12 @@ import {
   restartRequest,
   revisionQuery,
 } from '../schema/requests.ts';
-import { featureListResponse, featureResponse } from '../schema/features.ts';
+import {
+  featureListResponse,
+  featurePlanQuery,
+  featurePlanResponse,
+  featureResponse,
+} from '../schema/features.ts';
 import {
   applySummary,
   adapterResponse,
@@ -93,6 +98,7 @@ export type RouteName =
   | 'reviewOverride'
   | 'listFeatures'
   | 'getFeature'
+  | 'planFeature'
   | 'listAdapters'
   | 'auditEvents'
   | 'auditVerify'
@@ -319,6 +325,14 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     summary: 'One feature: its documents, phases, tasks, runs and recommended next step',
     status: 200,
     response: featureResponse,
+  },
+  planFeature: {
+    method: 'get',
+    path: '/features/{slug}/plan',
+    summary: 'A plan made of the documents of a feature, as the text of a plan file; saves nothing',
+    query: featurePlanQuery,
+    status: 200,
+    response: featurePlanResponse,
   },
   listAdapters: {
     method: 'get',

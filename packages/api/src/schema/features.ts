@@ -102,6 +102,8 @@ export interface FeatureView extends Omit<FeatureSummary, 'phases' | 'tasks'> {
   readonly phases: readonly PhaseView[];
   readonly blockers: readonly { readonly document: string; readonly text: string }[];
   readonly commits: readonly string[];
+  /** That the plan as a whole names. */
+  readonly files: readonly string[];
 }
 
 const strings = z.array(z.string());
@@ -180,6 +182,7 @@ export const featureResponse: z.ZodType = z.object({
   phases: z.array(phase),
   blockers: z.array(z.object({ document: z.string(), text: z.string() })),
   commits: strings,
+  files: strings,
   /** Ids of its runs, newest first. */
   runs: strings,
 });
@@ -189,3 +192,27 @@ export interface FeatureList {
   readonly broken: readonly DocumentView[];
   readonly documents: number;
 }
+
+/** A plan made of the documents, as the text of a plan file. */
+export interface FeaturePlan {
+  readonly text: string;
+  readonly warnings: readonly string[];
+  /** What it was made of, with the digests of their texts. */
+  readonly documents: readonly { readonly path: string; readonly digest: string }[];
+}
+
+export const featurePlanResponse: z.ZodType = z.object({
+  text: z.string(),
+  warnings: strings,
+  documents: z.array(z.object({ path: z.string(), digest: z.string() })),
+});
+
+export interface FeaturePlanQuery {
+  readonly phase?: string | undefined;
+  readonly agent: string;
+}
+
+export const featurePlanQuery: z.ZodType<FeaturePlanQuery> = z.strictObject({
+  phase: z.string().max(100).optional(),
+  agent: z.string().max(100).default('claude'),
+});

@@ -17,6 +17,7 @@ export type ProblemWord =
   | 'DiffUnavailable'
   | 'OutputNotFound'
   | 'FeatureNotFound'
+  | 'NothingToPlan'
   | 'RouteNotFound'
   | 'MethodNotAllowed'
   | 'HostNotAllowed'
@@ -86,6 +87,7 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   AttemptNotFound: { status: 404, title: 'The step has no such attempt.' },
   DiffUnavailable: { status: 409, title: 'There is no difference to show.' },
   OutputNotFound: { status: 404, title: 'There is no such attempt.' },
+  NothingToPlan: { status: 409, title: 'No plan can be made of these documents.' },
   FeatureNotFound: { status: 404, title: 'There is no such feature.' },
   RouteNotFound: { status: 404, title: 'There is no such address.' },
   MethodNotAllowed: { status: 405, title: 'The address does not take this method.' },

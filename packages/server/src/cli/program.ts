@@ -121,6 +121,30 @@ function addPlanVerbs(program: Command, act: Act): void {
     .description('the graph of a plan, in text')
     .argument('<file>')
     .action((file: string) => act(async (context) => (await verbs()).showPlan(context, file)));
+  plan
+    .command('new')
+    .description("a plan made of a feature's documents; again, and it says what changed in them")
+    .requiredOption('--feature <slug>', 'the feature')
+    .option('--phase <key>', 'one phase (default: all that are not finished)')
+    .option('--agent <name>', 'who does the tasks', 'claude')
+    .option('--out <file>', 'default: .ccdash/plans/<slug>.yaml; - prints it')
+    .option('--force', 'also over a plan that was edited by hand', false)
+    .action((options: NewPlanFlags) =>
+      act(async (context) => {
+        const { feature, phase, agent, out, force } = options;
+        const { newPlan } = await import('./plan-new-verb.ts');
+        const asked = { feature, phase: phase ?? null, agent, out: out ?? null };
+        return newPlan(context, { ...asked, isForced: force });
+      }),
+    );
+}
+
+interface NewPlanFlags {
+  readonly feature: string;
+  readonly phase?: string;
+  readonly agent: string;
+  readonly out?: string;
+  readonly force: boolean;
 }
 
 function addFeatureVerbs(program: Command, act: Act): void {

@@ -154,6 +154,7 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   DiffUnavailable: EXIT.conflict,
   OutputNotFound: EXIT.notFound,
   FeatureNotFound: EXIT.notFound,
+  NothingToPlan: EXIT.conflict,
   RouteNotFound: EXIT.notFound,
   MethodNotAllowed: EXIT.failed,
   HostNotAllowed: EXIT.refused,

@@ -5,8 +5,12 @@
  * 2. What was read is kept in a file, so that a restart reads only what has changed meanwhile. A file that is damaged, or
  *    of another version, is as if it were not there.
  */
+import { createHash } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import type { DocumentView, FeatureSummary, FeatureView } from '@ccdash/api';
+import type { DocumentView, FeaturePlan, FeatureSummary, FeatureView } from '@ccdash/api';
+import { parsePlan } from '@ccdash/api/plan';
+import { err, ok } from '@ccdash/core';
+import type { Failure, Result } from '@ccdash/core';
 import type { Features } from '../base/features.ts';
 import { readProjectText } from '../base/project-files.ts';
 import { readDocument } from './documents/document.ts';
@@ -15,7 +19,10 @@ import { DOCUMENT_ROOTS } from './documents/layout.ts';
 import { findDocuments } from './documents/scan.ts';
 import type { FoundFile } from './documents/scan.ts';
 import { isTerminal } from './documents/statuses.ts';
+import { phaseKey } from './documents/phase-key.ts';
 import { groupDocuments } from './model/feature.ts';
+import { planOfFeature } from './model/plan-of-feature.ts';
+import type { PlanOptions } from './model/plan-of-feature.ts';
 
 export interface FeatureIndexOptions {
   readonly projectDir: string;
@@ -84,7 +91,45 @@ export function createFeatureIndex({ projectDir, cacheFile }: FeatureIndexOption
       await fresh();
       return features.find((feature) => feature.slug === slug) ?? null;
     },
+    plan: async (slug, options) => {
+      await fresh();
+      const feature = features.find((each) => each.slug === slug);
+      return feature === undefined ? null : planFrom(projectDir, feature, options);
+    },
   };
+}
+
+function planFrom(
+  projectDir: string,
+  feature: FeatureView,
+  options: PlanOptions,
+): Result<FeaturePlan, Failure> {
+  const phase = options.phase === null ? null : phaseKey(options.phase);
+  if (phase !== null && !feature.phases.some(({ key }) => key === phase)) {
+    const known = feature.phases.map(({ key }) => key).join(', ');
+    const message = `${feature.slug} has no phase ${phase}; it has: ${known === '' ? 'none' : known}.`;
+    return err({ code: 'no_such_phase', message, hint: 'Name one of them, or none.' });
+  }
+  const made = planOfFeature(feature, { ...options, phase });
+  if (made === null) {
+    const message = `Nothing is left to do in ${phase === null ? feature.slug : `phase ${phase} of ${feature.slug}`}.`;
+    const hint = `See its phases: ccdash feature show ${feature.slug}`;
+    return err({ code: 'nothing_to_plan', message, hint });
+  }
+  const reading = parsePlan(made.text, { file: 'the plan' });
+  if (!reading.ok) {
+    const [problem] = reading.problems;
+    const message = `The documents of ${feature.slug} make no valid plan: ${problem?.detail ?? ''}`;
+    return err({ code: 'plan_invalid', message, hint: 'Plan one phase: --phase KEY' });
+  }
+  const documents = feature.documents
+    .filter(({ kind }) => kind !== 'document' && kind !== 'report')
+    .flatMap(({ path }) => {
+      const text = readProjectText(projectDir, path, MAX_DOCUMENT_BYTES);
+      if (!text.ok || text.value === null) return [];
+      return [{ path, digest: `sha256:${createHash('sha256').update(text.value).digest('hex')}` }];
+    });
+  return ok({ text: made.text, warnings: made.warnings, documents });
 }
 
 /** null when it is gone by now. What cannot be read as text is a document with that as its problem. */

@@ -7,6 +7,7 @@ import {
   decisionRequest,
   diffQuery,
   emptyRequest,
+  featurePlanQuery,
   launchRequest,
   overrideRequest,
   reviewRequest,
@@ -248,6 +249,15 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       if (feature === null) return featureNotFound(slug);
       const runs = workbench.runs().filter((run) => run.feature === slug);
       return Response.json({ ...feature, runs: runs.map(({ id }) => id) });
+    },
+    planFeature: async (call) => {
+      const slug = call.param('slug');
+      const { phase, agent } = call.query(featurePlanQuery);
+      const made = await options.features.plan(slug, { phase: phase ?? null, agent });
+      if (made === null) return featureNotFound(slug);
+      if (made.ok) return Response.json(made.value);
+      const { message, hint } = made.error;
+      return { error: 'NothingToPlan', detail: message, ...(hint === null ? {} : { hint }) };
     },
     listAdapters: async () => Response.json(await workbench.adapters()),
     overrideStep: async (call) => {

@@ -130,6 +130,7 @@ function toFeature({ slug, documents }: Group): FeatureView {
     blockers: documents.flatMap((document) =>
       document.blockers.map((text) => ({ document: document.path, text })),
     ),
+    files: plan?.files ?? [],
     commits: [...new Set(documents.flatMap(({ commits }) => commits))],
   };
   return { ...feature, recommendation: recommend(feature) };
