@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import {
+  appendFileSync,
   closeSync,
   fdatasyncSync,
   mkdtempSync,
@@ -31,8 +32,11 @@ import type {
 import { decodeRunEvent } from '@ccdash/api';
 import { shippedPolicy } from '../packages/server/src/policy/project-policy.ts';
 import { classifyCommand } from '../packages/server/src/risk/classify-command.ts';
-import { openSqliteEventStore } from '../packages/server/src/store/sqlite-event-store.ts';
 import { benchGateway } from './bench-gateway.ts';
+import { recommend } from '../packages/server/src/features/model/recommend.ts';
+import { createFeatureIndex } from '../packages/server/src/features/feature-index.ts';
+import { openSqliteEventStore } from '../packages/server/src/store/sqlite-event-store.ts';
+import { writeFeatureDocuments } from '../packages/server/test/feature-documents.ts';
 import { repository } from './setup.mjs';
 
 const ACTOR: Actor = { kind: 'engine', id: 'bench' };
@@ -323,6 +327,29 @@ async function resume(): Promise<void> {
   again.close();
 }
 
+async function features(): Promise<void> {
+  const projectDir = join(folder, 'documents');
+  const { documents, features: count } = writeFeatureDocuments(projectDir, 5000, 1);
+  const options = { projectDir, cacheFile: join(folder, 'features.json') };
+  const index = createFeatureIndex(options);
+  const begin = performance.now();
+  const { features: found } = await index.list();
+  const cold = performance.now();
+  row(`${String(documents)} documents read`, ms(cold - begin), '< 5 s');
+  appendFileSync(join(projectDir, '.claude/worknotes/feature-1-v1/notes.md'), 'more');
+  const changed = performance.now();
+  await index.list();
+  row('a changed document is seen', ms(performance.now() - changed), '< 500 ms');
+  const again = performance.now();
+  await createFeatureIndex(options).list();
+  row('the same after a restart', ms(performance.now() - again), '< 300 ms');
+  const views = await Promise.all(found.map(({ slug }) => index.find(slug)));
+  const asked = performance.now();
+  for (const view of views) if (view !== null) recommend(view);
+  const each = (performance.now() - asked) / count;
+  row('a recommendation', ms(each), '< 50 ms');
+}
+
 function* decoded(store: EventStore, runId: string): Iterable<RunEvent> {
   for (const stored of store.readRun(runId)) {
     const event = decodeRunEvent(stored);
@@ -459,6 +486,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   log: logAndDecider,
   product,
   resume,
+  features,
   memory: largeRun,
   policy,
   gateway,

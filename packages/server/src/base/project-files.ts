@@ -118,11 +118,18 @@ function readAtMost(file: string, maxBytes: number): Uint8Array | null {
     constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
   );
   try {
-    if (fstatSync(descriptor).size > maxBytes) return null;
-    const buffer = new Uint8Array(maxBytes + 1);
+    const { size } = fstatSync(descriptor);
+    if (size > maxBytes) return null;
+    let buffer = new Uint8Array(size + 1);
     let length = 0;
     let read = 1;
-    while (read > 0 && length < buffer.length) {
+    while (read > 0 && length <= maxBytes) {
+      if (length === buffer.length) {
+        // It grows while it is read.
+        const longer = new Uint8Array(Math.min(2 * length, maxBytes + 1));
+        longer.set(buffer);
+        buffer = longer;
+      }
       read = readSync(descriptor, buffer, length, buffer.length - length, null);
       length += read;
     }
