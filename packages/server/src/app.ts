@@ -383,7 +383,6 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
     clock: createSystemClock(),
     readPlan: (text, file) => checkPlan(text, { file, projectDir }),
     features: createFeatureIndex({ projectDir, cacheFile: join(stateDir, 'features.json') }),
-    readPlan: (text, file) => parsePlan(text, { file }),
     page: readAsset('web/index.html'),
     isReady: () => true,
     requestShutdown: () => {

@@ -19,7 +19,6 @@ import { jsonObjectSchema, jsonSchema } from './json.ts';
 const rule = z.object({
   rule: z.string(),
   text: z.string(),
-  absolute: z.boolean().optional(),
   absolute: z.literal(true).optional(),
 });
 const risk = z.enum(['low', 'medium', 'high', 'critical']);

@@ -490,6 +490,9 @@ function addPeopleVerbs(program: Command, act: Act): void {
     .requiredOption('--server <url>', 'http://127.0.0.1:PORT')
     .action((code: string, { server }: { server: string }) =>
       act(async (context) => (await verbs()).login(context, server, code)),
+    );
+}
+
 function addPolicyVerbs(program: Command, act: Act): void {
   const verbs = () => import('./policy-verbs.ts');
   const policy = program

@@ -5,7 +5,7 @@ import { getRequestListener } from '@hono/node-server';
 import { assertInvariant, err, ok } from '@ccdash/core';
 import type { Clock, Failure, Result } from '@ccdash/core';
 import type { People } from '../base/people.ts';
-import type { Workbench, Caller } from '../base/workbench.ts';
+import type { Workbench } from '../base/workbench.ts';
 import type { Features } from '../base/features.ts';
 import { createHttpApp } from './create-http-app.ts';
 import { createCredentials } from './credentials.ts';
