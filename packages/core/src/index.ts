@@ -43,13 +43,21 @@ export type {
 } from './machine/commands.ts';
 export { applyEvent, evolve, foldRun } from './machine/evolve.ts';
 export type { StepTable } from './machine/step-table.ts';
-export { lastAttempt, liveAttempt, planStep, stepState, approvalState } from './machine/state.ts';
+export {
+  lastAttempt,
+  liveAttempt,
+  planStep,
+  stepState,
+  approvalState,
+  waitingCorrection,
+} from './machine/state.ts';
 export type {
   ApprovalState,
   AttemptState,
   AttemptStatus,
   Decision,
   GateState,
+  ToldMessage,
   RunState,
   StepState,
   Waiting,

@@ -94,3 +94,24 @@ describe('an attempt of an agent', () => {
     expect(readFileSync(bench.inTree(runId, 'second.txt'), 'utf8')).toBe('two');
   });
 });
+
+describe('a person who tells an agent something', () => {
+  test('[AG100] stops it and goes on in its session with the message, which is in the log', async () => {
+    const runId = await bench.launch(agent('wait here again'), HEAD);
+    await until(() => existsSync(bench.inTree(runId, 'first.txt')));
+    const tell = { type: 'tell', step: 'work', text: 'Use tabs.\n# not a heading' } as const;
+    expect(await bench.ask(runId, { ...tell, restart: false })).toBe('CannotBeTold');
+    expect(await bench.ask(runId, { ...tell, restart: true })).toBe('ok');
+    const run = await bench.rest(runId);
+    expect(stepOf(run, 'work')).toMatchObject({
+      status: 'succeeded',
+      attempts: [{ status: 'interrupted' }, { status: 'succeeded', resumedFrom: 1 }],
+      messages: [{ text: tell.text, by: OWNER.actor, status: 'taken', takenBy: 2 }],
+    });
+    expect(bench.events(runId, 'AgentTold')).toMatchObject([{ actor: OWNER.actor }]);
+    const spec = join(bench.stateDir, 'attempts', runId, 'work', '2', 'spec.json');
+    const { work } = JSON.parse(readFileSync(spec, 'utf8')) as { work: { prompt: string } };
+    expect(work.prompt).toContain('> Use tabs.\n> # not a heading');
+    expect(await bench.ask(runId, { ...tell, restart: true })).toMatch(/CannotBeTold|RunOver/);
+  });
+});

@@ -29,6 +29,7 @@ async function openBench(): Promise<OpenBench> {
 
 /** A server of the Model Context Protocol that keeps a list of the calls it has had. */
 const MCP_SERVER = `
+import fs from 'node:fs';
 import { createInterface } from 'node:readline';
 const inputSchema = { type: 'object', properties: { key: { type: 'string' } } };
 const answers = {
@@ -37,7 +38,7 @@ const answers = {
   }),
   'tools/list': () => ({ tools: ['put', 'drop'].map((name) => ({ name, inputSchema })) }),
   'tools/call': ({ name, arguments: { key } }) => {
-    appendFileSync('calls.txt', name + ' ' + key + '\\n');
+    fs.appendFileSync('calls.txt', name + ' ' + key + '\\n');
     return { content: [{ type: 'text', text: 'done' }] };
   },
 };
@@ -173,6 +174,51 @@ describe('the program of Claude', () => {
     expect(bench.read('calls.txt')).toBe('put one\n');
     const ends = facts.flatMap((fact) => (fact.type === 'tool-ended' ? [fact.status] : []));
     expect(ends).toEqual(['ok', 'denied', 'denied']);
+  });
+
+  test('[AG99] takes a message while a tool of it works, and says so once the model has it', async () => {
+    const bench = await openBench();
+    const { handle, facts } = bench.start({
+      turns: [{ calls: [LONG_CALL] }, { say: 'I use tabs.' }],
+    });
+    await bench.until(() => bench.read('started') !== null);
+    const messageId = '7d0c8f3e-95b6-4a4c-9f43-0d8a4a5f7b21';
+    handle.send?.(messageId, 'Please-use-tabs.');
+    expect(facts.some(({ type }) => type === 'told')).toBe(false);
+    bench.remove('started');
+    expect(await handle.done).toMatchObject({ status: 'succeeded', text: 'I use tabs.' });
+    expect(facts.filter(({ type }) => type === 'told')).toEqual([{ type: 'told', messageId }]);
+    expect(bench.wasSent('Please-use-tabs.')).toBe(true);
+  });
+
+  test('[AG99] that has said its last words works on for a message that came in time, and never after a cancel', async () => {
+    const bench = await openBench();
+    let told = false;
+    const turns = [
+      { calls: [{ bash: 'true' }] },
+      { say: 'Done.' },
+      { calls: [{ bash: 'touch more' }] },
+      { say: 'More.' },
+    ];
+    const { handle, facts } = bench.start({
+      turns,
+      gate: async () => {
+        if (!told) handle.send?.('7d0c8f3e-95b6-4a4c-9f43-0d8a4a5f7b22', 'one more thing');
+        told = true;
+        return { decision: 'allow' };
+      },
+    });
+    await handle.done;
+    expect(facts.filter(({ type }) => type === 'told')).toHaveLength(1);
+    const canceled = bench.start({
+      session: { kind: 'new', id: '3f0c8f3e-95b6-4a4c-9f43-0d8a4a5f7b29' },
+      turns: [{ calls: [LONG_CALL] }, { calls: [{ bash: 'touch after' }] }, { say: 'Done.' }],
+    });
+    await bench.until(() => bench.read('started') !== null);
+    canceled.handle.send?.('7d0c8f3e-95b6-4a4c-9f43-0d8a4a5f7b23', 'go on');
+    await canceled.handle.cancel('enough');
+    expect(await canceled.handle.done).toMatchObject({ status: 'stopped' });
+    expect(bench.read('after')).toBeNull();
   });
 
   test('[AG94] tells the model that answers, once it is known', async () => {

@@ -35,3 +35,18 @@ describe('ccdash adapters', () => {
     expect(unknown.stderr).toContain('it has: ');
   });
 });
+
+describe('ccdash tell', () => {
+  test('[CL48] says why a step cannot be told, and knows no other run', async () => {
+    cli.write('p.yaml', 'version: 1\nname: p\nsteps: [{ id: one, argv: ["true"] }]\n');
+    const launched = await cli.json('run', 'p.yaml');
+    const run = String(launched.documents.at(-1)?.['id']);
+    const told = await cli.json('tell', run, 'one', 'Use tabs.', '--restart');
+    expect([told.exitCode, told.documents]).toMatchObject([
+      6,
+      [{ error: { type: expect.stringMatching(/CannotBeTold|RunOver/) as string } }],
+    ]);
+    expect((await cli.run('tell', 'run_none', 'one', 'x')).exitCode).toBe(5);
+    expect((await cli.run('tell', run)).exitCode).toBe(2);
+  });
+});

@@ -177,6 +177,7 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       case 'ApplyResult':
         return { type: 'EndApply', outcome: { applied: true, commit: 'c9' } };
       case 'AnswerGate':
+      case 'TellAttempt':
       case 'HoldAttempt':
       case 'UnholdAttempt':
       case 'WakeAt':
@@ -192,7 +193,11 @@ export function createPlayedWorkbench(): PlayedWorkbench {
     const state = states.get(runId);
     if (state === undefined) return err({ type: 'RunNotFound', runId });
     const context = { at: new Date(0).toISOString(), nowMs: 0, actor: by.actor };
-    const impact = impactOf(state, requestToCommand(asked, by), context);
+    const impact = impactOf(
+      state,
+      requestToCommand(asked, by, () => ''),
+      context,
+    );
     if (!impact.ok) return impact;
     const summary = { action: asked.type, ...impact.value, files: [], sideEffects: [] };
     return ok({ ...summary, digest: jsonDigest(summary as unknown as JsonObject) });
@@ -282,7 +287,11 @@ export function createPlayedWorkbench(): PlayedWorkbench {
     },
     request: async (runId, asked, by) => {
       requests.push({ runId, type: asked.type });
-      const done = await apply(runId, requestToCommand(asked, by), by.actor);
+      const done = await apply(
+        runId,
+        requestToCommand(asked, by, () => nextId('msg')),
+        by.actor,
+      );
       if (!done.ok) return done;
       await settle(runId);
       const state = states.get(runId);

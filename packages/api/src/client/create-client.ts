@@ -24,6 +24,7 @@ import type {
   RestartBody,
   PersonRequest,
   ProofRequest,
+  TellBody,
 } from '../schema/requests.ts';
 import type { ProblemBody } from '../schema/problems.ts';
 import type { FeatureList, FeaturePlan, FeatureView } from '../schema/features.ts';
@@ -152,6 +153,7 @@ export interface Client {
   /** Needs the digest of the summary. */
   apply(id: string, body: ApplyBody): Answer<RunView>;
   patch(id: string): Answer<Uint8Array>;
+  tell(id: string, step: string, body: TellBody): Answer<RunView>;
   pause(id: string, body: PauseBody): Answer<RunView>;
   resume(id: string, body: ControlBody): Answer<RunView>;
   retry(id: string, body: ControlBody): Answer<RunView>;
@@ -330,6 +332,8 @@ export function createClient(options: ClientOptions): Client {
       const response = await request('GET', `${runPath(id)}/patch`);
       return response.ok ? ok(new Uint8Array(await response.value.arrayBuffer())) : response;
     },
+    tell: (id, step, body) =>
+      json('POST', `${runPath(id)}/steps/${encodeURIComponent(step)}/messages`, body),
     pause: (id, body) => json('POST', `${runPath(id)}/pause`, body),
     resume: (id, body) => json('POST', `${runPath(id)}/resume`, body),
     retry: (id, body) => json('POST', `${runPath(id)}/retry`, body),

@@ -19,6 +19,7 @@ import {
   sshKeyRequest,
   pageQuery,
   pauseRequest,
+  tellRequest,
   planTextRequest,
   previewQuery,
   restartRequest,
@@ -87,6 +88,7 @@ export type RouteName =
   | 'applyRun'
   | 'patchOfRun'
   | 'pauseRun'
+  | 'tellAgent'
   | 'resumeRun'
   | 'retryRun'
   | 'restartRun'
@@ -243,6 +245,14 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     summary: 'The result as a patch for `git apply`, binary files included',
     status: 200,
     response: 'text/plain',
+  },
+  tellAgent: {
+    method: 'post',
+    path: '/runs/{id}/steps/{step}/messages',
+    summary: 'Says something to the agent of a step, while it works or by stopping and going on',
+    body: tellRequest,
+    status: 201,
+    response: runResponse,
   },
   pauseRun: {
     method: 'post',

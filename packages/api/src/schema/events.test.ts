@@ -150,6 +150,7 @@ const dataByType: RunEventData = {
     resumedFrom: 1,
   },
   AttemptNeverStarted: attempt,
+  AgentTold: { ...attempt, messageId: 'm', text: 'x', how: 'restart' },
   AttemptReported: {
     ...attempt,
     epoch: 1,

@@ -210,6 +210,7 @@ const agentFact = z.discriminatedUnion('type', [
     gateId: text,
     decision: z.enum(['allow', 'deny']),
   }),
+  z.object({ ...fact, type: z.literal('told'), messageId: text }),
   z.object({ ...fact, type: z.literal('usage'), usage }),
   z.object({ ...fact, type: z.literal('notice'), level: z.enum(['info', 'warn', 'error']), text }),
   z.object({ ...fact, type: z.literal('extension'), adapter: text, data: jsonObjectSchema }),
@@ -350,6 +351,12 @@ const dataSchemas = {
   }),
   AttemptNeverStarted: z.object(attempt),
   AttemptReported: z.object({ ...attempt, epoch: count, facts: listOf(agentFact) }),
+  AgentTold: z.object({
+    ...attempt,
+    messageId: text,
+    text,
+    how: z.enum(['now', 'restart']),
+  }),
   ToolDecided: z.object({
     ...attempt,
     gateId: text,

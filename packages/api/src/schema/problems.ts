@@ -63,6 +63,7 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   SlotTaken: { status: 409, title: REFUSALS.SlotTaken },
   AttemptFenced: { status: 409, title: REFUSALS.AttemptFenced },
   GateNotOpen: { status: 409, title: REFUSALS.GateNotOpen },
+  CannotBeTold: { status: 409, title: REFUSALS.CannotBeTold },
   ApprovalNotFound: { status: 404, title: REFUSALS.ApprovalNotFound },
   ApprovalNotOpen: { status: 409, title: REFUSALS.ApprovalNotOpen },
   SubjectMoved: { status: 409, title: REFUSALS.SubjectMoved },

@@ -46,6 +46,11 @@ export interface CancelRequest {
   readonly digest: string | null;
 }
 
+export interface TellRequest {
+  readonly text: string;
+  readonly restart: boolean;
+}
+
 export interface PauseRequest {
   readonly reason: string | null;
   /** Of the summary that was agreed to; null: done without one. */
@@ -102,6 +107,7 @@ export type DecisionBody = Pick<DecisionRequest, 'decision' | 'subjectDigest'> &
 export type CancelBody = Partial<CancelRequest>;
 export type ApplyBody = Partial<ApplyRequest>;
 export type RestartBody = Partial<RestartRequest> & Pick<RestartRequest, 'step'>;
+export type TellBody = Pick<TellRequest, 'text'> & Partial<TellRequest>;
 export type PauseBody = Partial<PauseRequest>;
 export type ControlBody = Partial<ControlRequest>;
 
@@ -175,6 +181,12 @@ const digest = z.string().max(200).nullable().default(null);
 export const cancelRequest: z.ZodType<CancelRequest> = z.strictObject({
   reason: reason.min(1).default('canceled'),
   digest,
+});
+
+export const tellRequest: z.ZodType<TellRequest> = z.strictObject({
+  text: z.string().min(1).max(100_000),
+  /** Stop the agent and go on in its session with this, instead of telling it while it works. */
+  restart: z.boolean().default(false),
 });
 
 export const pauseRequest: z.ZodType<PauseRequest> = z.strictObject({

@@ -65,6 +65,17 @@ const step = z.object({
   why: z.array(rule),
   subjectDigest: z.string().nullable(),
   attempts: z.array(attempt),
+  messages: z.array(
+    z.object({
+      id: z.string(),
+      text: z.string(),
+      how: z.enum(['now', 'restart']),
+      by: actorSchema,
+      at: time,
+      status: z.enum(['waiting', 'taken', 'missed']),
+      takenBy: z.int().nullable(),
+    }),
+  ),
   outputs: jsonObjectSchema.nullable(),
   artifacts: z.array(artifactRefSchema),
 });

@@ -148,6 +148,13 @@ export type RunCommand =
     }
   | ({ readonly type: 'OverrideStep' } & OverrideAsked)
   | { readonly type: 'ReviewOverride'; readonly approvalId: string; readonly note: string }
+  | {
+      readonly type: 'TellAgent';
+      readonly step: StepId;
+      readonly messageId: string;
+      readonly text: string;
+      readonly how: 'now' | 'restart';
+    }
   | { readonly type: 'Tick' }
   | { readonly type: 'CancelRun'; readonly reason: string }
   | { readonly type: 'ApplyResult'; readonly asked: RunEventData['ResultApplying'] }
@@ -178,6 +185,7 @@ export type Refusal =
   | { readonly type: 'SlotTaken'; readonly step: StepId }
   | { readonly type: 'AttemptFenced'; readonly step: StepId; readonly attempt: number }
   | { readonly type: 'GateNotOpen'; readonly step: StepId; readonly gateId: string }
+  | { readonly type: 'CannotBeTold'; readonly step: StepId; readonly detail: string }
   | { readonly type: 'ApprovalNotFound'; readonly approvalId: string }
   | { readonly type: 'ApprovalNotOpen'; readonly approvalId: string; readonly status: string }
   | { readonly type: 'SubjectMoved'; readonly approvalId: string; readonly subjectDigest: string }
@@ -215,6 +223,7 @@ export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {
   SlotTaken: 'The step must wait: its slot or the workspace is taken.',
   AttemptFenced: 'The attempt has been declared over; what it reports is not taken.',
   GateNotOpen: 'No tool call waits at this gate.',
+  CannotBeTold: 'Nobody is there to take the message now.',
   ApprovalNotFound: 'There is no such approval request.',
   ApprovalNotOpen: 'The approval request is not open any more.',
   SubjectMoved: 'What is asked is not what was shown; look again.',

@@ -23,7 +23,7 @@ import type {
 import { newDraft } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { createdState } from './evolve.ts';
-import type { AttemptEnd, RunEvent, RunEventData } from './events.ts';
+import type { Actor, AttemptEnd, RunEvent, RunEventData } from './events.ts';
 import { restartFrom } from './restart.ts';
 import { askOverride, expireOverrides, reviewOverride, usableOverride } from './override.ts';
 import { resolveApproval } from './requests.ts';
@@ -35,7 +35,15 @@ import {
   rejectionOf,
   staleApproval,
 } from './staleness.ts';
-import { approvalState, lastWorked, liveAttempt, planStep, stepState } from './state.ts';
+import {
+  approvalState,
+  lastAttempt,
+  lastWorked,
+  liveAttempt,
+  planStep,
+  stepState,
+  waitingCorrection,
+} from './state.ts';
 import type { AttemptState, RunState, StepState } from './state.ts';
 import { isEligible, runStatus, stopsOnFailure } from './status.ts';
 
@@ -92,6 +100,8 @@ function apply(draft: Draft, command: Exclude<RunCommand, { type: 'CreateRun' }>
       return standingStill(draft) ?? knownStep(draft, command.step) ?? askOverride(draft, command);
     case 'ReviewOverride':
       return reviewOverride(draft, command.approvalId, command.note);
+    case 'TellAgent':
+      return tellAgent(draft, command);
     case 'Tick':
       expireApprovals(draft);
       expireOverrides(draft);
@@ -449,6 +459,47 @@ function endAttempt(draft: Draft, command: Of<'EndAttempt'>): Refusal | null {
   };
   draft.emit({ type: 'AttemptInterrupted', data: { ...ref, detail, ...known } });
   resumeByItself(draft, id);
+  draft.emit({ type: 'AttemptInterrupted', data: { ...ref, detail } });
+  if (!resumeCorrected(draft, id)) resumeByItself(draft, id);
+  return null;
+}
+
+/** What was stopped for a person's correction goes on with it. */
+function resumeCorrected(draft: Draft, id: StepId): boolean {
+  const correction = waitingCorrection(stepState(draft.state, id));
+  if (correction === undefined) return false;
+  requeueCorrected(draft, id, correction.by);
+  return true;
+}
+
+function requeueCorrected(draft: Draft, step: StepId, by: Actor): void {
+  draft.emit({
+    type: 'StepRequeued',
+    actor: by,
+    data: { step, cause: 'resume', mode: 'continue', reason: 'a correction', automatic: false },
+  });
+}
+
+function tellAgent(draft: Draft, command: Of<'TellAgent'>): Refusal | null {
+  const { step: id, messageId, text, how } = command;
+  const refusal = overRefusal(draft) ?? knownStep(draft, id);
+  if (refusal !== null) return refusal;
+  const step = stepState(draft.state, id);
+  const cannot = (detail: string): Refusal => ({ type: 'CannotBeTold', step: id, detail });
+  if (planStep(draft.state.created.plan, id).kind !== 'agent') return cannot('it is no agent');
+  if (text.trim() === '') return cannot('the message is empty');
+  if (step.messages.some((message) => message.id === messageId)) return null;
+  const attempt = lastAttempt(step);
+  const isLive = step.status === 'running' && !step.invalidated;
+  if (attempt === undefined || (!isLive && step.status !== 'interrupted')) {
+    return cannot(`it is ${step.invalidated ? 'to run again' : step.status}`);
+  }
+  if (!isLive && how === 'now') return cannot('it is interrupted');
+  draft.emit({
+    type: 'AgentTold',
+    data: { step: id, attempt: attempt.number, messageId, text, how },
+  });
+  if (!isLive) requeueCorrected(draft, id, draft.context.actor);
   return null;
 }
 

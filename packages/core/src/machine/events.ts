@@ -159,6 +159,8 @@ export type AgentFact = { readonly seq: number; readonly at: string } &
         readonly gateId: string;
         readonly decision: 'allow' | 'deny';
       }
+    /** The agent has taken up what a person told it. */
+    | { readonly type: 'told'; readonly messageId: string }
     | { readonly type: 'usage'; readonly usage: Usage }
     | { readonly type: 'notice'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
     | { readonly type: 'extension'; readonly adapter: string; readonly data: JsonObject }
@@ -317,6 +319,15 @@ export interface RunEventData {
   /** Proven by the spool's claim: no host of this attempt ever ran. Decisions it used are valid again. */
   AttemptNeverStarted: Attempted;
   AttemptReported: Attempted & { readonly epoch: number; readonly facts: readonly AgentFact[] };
+  /**
+   * A person says something to the agent of a step: `now` while it works, or by `restart`: it is stopped, and goes on in
+   * its session with this. `attempt` is the one that was alive, or the newest.
+   */
+  AgentTold: Attempted & {
+    readonly messageId: string;
+    readonly text: string;
+    readonly how: 'now' | 'restart';
+  };
   ToolDecided: Attempted & {
     readonly gateId: string;
     readonly decision: 'allow' | 'deny';

@@ -25,6 +25,7 @@ import type {
   GateState,
   RunState,
   StepState,
+  ToldMessage,
 } from './state.ts';
 import { StepTable } from './step-table.ts';
 import { requireStatusAfter } from './transitions.ts';
@@ -211,15 +212,31 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'AttemptStarted':
       startAttempt(state, event.at, event.data);
       return;
-    case 'AttemptNeverStarted':
-      for (const id of endAttempt(state, event, 'never-started', {}, { invalidated: false })
-        .approvals) {
-        changeApproval(state, id, { usedBy: null });
+    case 'AttemptNeverStarted': {
+      const { step: id, attempt: number } = event.data;
+      // Nobody has read its prompt.
+      const messages = stepState(state, id).messages.map((message): ToldMessage => {
+        const wasInIt = message.takenBy === number;
+        return wasInIt ? { ...message, status: 'waiting', takenBy: null } : message;
+      });
+      const changes = { invalidated: false, messages };
+      for (const approval of endAttempt(state, event, 'never-started', {}, changes).approvals) {
+        changeApproval(state, approval, { usedBy: null });
       }
       return;
+    }
     case 'AttemptReported':
       reportFacts(state, event.data);
       return;
+    case 'AgentTold': {
+      const { step: id, messageId, text, how } = event.data;
+      const step = stepState(state, id);
+      const told = { id: messageId, text, how, by: event.actor, at: event.at } as const;
+      const message = { ...told, status: 'waiting', takenBy: null } as const;
+      const messages = [...step.messages, message];
+      state.steps.set(id, { ...step, messages });
+      return;
+    }
     case 'ToolDecided':
       changeGate(state, event.data.step, event.data.attempt, event.data.gateId, {
         status: 'decided',
@@ -434,8 +451,20 @@ function startAttempt(state: RunState, at: string, data: RunEventData['AttemptSt
     verdict: data.verdict,
     granted: [],
     notBeforeMs: null,
+    // Its prompt holds them.
+    messages: settledMessages(step, { status: 'taken', takenBy: number }),
   });
   for (const approvalId of data.approvals) changeApproval(state, approvalId, { usedBy: number });
+}
+
+/** Messages that wait come to their end, as `change` says. */
+function settledMessages(
+  { messages }: StepState,
+  change: Partial<ToldMessage>,
+): readonly ToldMessage[] {
+  return messages.map((message) =>
+    message.status === 'waiting' ? { ...message, ...change } : message,
+  );
 }
 
 function changeAttempt(
@@ -509,6 +538,16 @@ function reportFacts(state: RunState, data: RunEventData['AttemptReported']): vo
       );
     }
   }
+  const taken = data.facts.flatMap((fact) => (fact.type === 'told' ? [fact.messageId] : []));
+  if (taken.length > 0) {
+    const step = stepState(state, data.step);
+    const messages = step.messages.map((message) =>
+      taken.includes(message.id)
+        ? { ...message, status: 'taken' as const, takenBy: data.attempt }
+        : message,
+    );
+    state.steps.set(data.step, { ...step, messages });
+  }
   changeAttempt(state, data.step, data.attempt, {
     ...{ session, model, usage, gates, toolCalls, reportedSeq },
   });
@@ -568,7 +607,10 @@ function succeedAttempt(
       artifacts,
       ...(usage === null ? {} : { usage }),
     },
-    { outputs, checkpoint, feedback: [] },
+    {
+      ...{ outputs, checkpoint, feedback: [] },
+      messages: settledMessages(stepState(state, event.data.step), { status: 'missed' }),
+    },
   );
   // Others run beside writers: what they saw may be older than what the run has by now.
   if (!isWriter(planStep(state.created.plan, event.data.step))) return;

@@ -98,6 +98,11 @@ const CASES: readonly Case[] = [
     around: { ...PLAIN, verdicts: [ALLOW, ASK], toolCalls: 1, pauses: true },
   },
   {
+    name: 'an agent that people talk to, beside what depends on it',
+    plan: testPlan([testAgent('a'), testReader('b', { needs: ['a'] })]),
+    around: { ...PLAIN, ends: ALL_ENDS, messages: 2 },
+  },
+  {
     name: 'a chain that ends in a gate which sends work back',
     plan: testPlan([
       testCommand('build'),
@@ -246,6 +251,7 @@ function isNoTransition(row: string): boolean {
     row.endsWith(' RunRewound') ||
     // An override is asked for while the step stays as it is.
     row === 'blocked ApprovalRequested' ||
+    row.endsWith(' AgentTold') ||
     ['succeeded', 'skipped', 'canceled'].some((status) => row === `${status} RunCanceled`)
   );
 }

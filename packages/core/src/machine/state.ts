@@ -114,9 +114,23 @@ export interface StepState {
   readonly anew: boolean;
   /** Reasons of rejections that its next attempt is told. */
   readonly feedback: readonly string[];
+  /** What people have told its agent, oldest first. */
+  readonly messages: readonly ToldMessage[];
   /** Rejections of this gate that sent another step back. */
   readonly rejections: number;
   readonly checkpoint: Checkpoint | null;
+}
+
+/** `waiting`: no agent has it yet. `missed`: its step was done before one could take it. */
+export interface ToldMessage {
+  readonly id: string;
+  readonly text: string;
+  readonly how: 'now' | 'restart';
+  readonly by: Actor;
+  readonly at: string;
+  readonly status: 'waiting' | 'taken' | 'missed';
+  /** The attempt that took it up. */
+  readonly takenBy: number | null;
 }
 
 export type AttemptStatus =
@@ -230,6 +244,7 @@ export function newStepState(id: StepId): StepState {
     invalidated: false,
     anew: false,
     feedback: [],
+    messages: [],
     rejections: 0,
     checkpoint: null,
   };
@@ -267,4 +282,9 @@ export function lastWorked(step: StepState): AttemptState | undefined {
 export function liveAttempt(step: StepState): AttemptState | undefined {
   const last = lastAttempt(step);
   return last?.status === 'running' ? last : undefined;
+}
+
+/** The message for which its live attempt is to be stopped, or it goes on. */
+export function waitingCorrection(step: StepState): ToldMessage | undefined {
+  return step.messages.find(({ how, status }) => how === 'restart' && status === 'waiting');
 }

@@ -117,6 +117,11 @@ export interface AgentOutcome {
 export interface AgentHandle {
   /** Never rejects. Settles once nothing of the program runs any more. */
   readonly done: Promise<AgentOutcome>;
+  /**
+   * Gives the agent a message while it works; only of adapters whose steering is `message`. The fact `told` follows once
+   * it has become a part of the conversation. Never called twice for one message.
+   */
+  send?(messageId: string, text: string): void;
   /** Closes the gate first, then interrupts, then kills. Idempotent. */
   cancel(reason: string): Promise<void>;
 }

@@ -102,6 +102,8 @@ export interface Following {
   answer(gateId: string, decision: 'allow' | 'deny', reason: string): void;
   /** Lets no further model call of the work begin, or lets them begin again. Repeating it does no harm. */
   hold(isHeld: boolean): void;
+  /** Hands on what a person says to the agent; repeating it does no harm. */
+  tell(messageId: string, text: string): void;
   /** Asks the work to stop: gates close, then it is interrupted, then killed. Repeating it does no harm. */
   stop(reason: string): void;
   /** Resolves when the spool has been read to its end: by its terminal fact, or because the host is dead. */

@@ -4,7 +4,7 @@
  */
 import type { StepId } from '../plan/plan.ts';
 import { isWriter } from '../plan/plan.ts';
-import { liveAttempt, planStep } from '../machine/state.ts';
+import { liveAttempt, planStep, waitingCorrection } from '../machine/state.ts';
 import type { RunState, StepState } from '../machine/state.ts';
 import { isEligible, stopsOnFailure, workspaceHolder } from '../machine/status.ts';
 
@@ -35,6 +35,13 @@ export type Effect =
       readonly decision: 'allow' | 'deny';
       readonly reason: string;
     }
+  /** Hand on what a person told a live agent. */
+  | {
+      readonly type: 'TellAttempt';
+      readonly step: StepId;
+      readonly attempt: number;
+      readonly messageId: string;
+    }
   /** The host of a live agent lets no further model call begin, or lets them begin again. */
   | {
       readonly type: 'HoldAttempt' | 'UnholdAttempt';
@@ -57,6 +64,8 @@ export function effectKey(effect: Effect): string {
     case 'HoldAttempt':
     case 'UnholdAttempt':
       return `${effect.type} ${effect.step} ${String(effect.attempt)}`;
+    case 'TellAttempt':
+      return `${effect.type} ${effect.step} ${String(effect.attempt)} ${effect.messageId}`;
     case 'EvaluateGate':
     case 'AnswerGate':
       return `${effect.type} ${effect.step} ${String(effect.attempt)} ${effect.gateId}`;
@@ -134,6 +143,13 @@ function attemptEffects(state: RunState, step: StepState): readonly Effect[] {
   if (step.invalidated) {
     effects.push({ type: 'StopAttempt', ...ref, reason: 'a step it depends on runs again' });
     return effects;
+  }
+  if (waitingCorrection(step) !== undefined) {
+    effects.push({ type: 'StopAttempt', ...ref, reason: 'a person corrects it' });
+    return effects;
+  }
+  for (const { id: messageId, status } of step.messages) {
+    if (status === 'waiting') effects.push({ type: 'TellAttempt', ...ref, messageId });
   }
   if (state.wasPaused && planStep(state.created.plan, step.id).kind === 'agent') {
     effects.push({ type: state.paused === null ? 'UnholdAttempt' : 'HoldAttempt', ...ref });

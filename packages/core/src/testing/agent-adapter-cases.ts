@@ -52,6 +52,7 @@ export interface AgentBench {
   /** Text of a file, by its path in the workspace or an absolute one; null when there is none. */
   read(path: string): string | null;
   write(path: string, content: string): void;
+  remove(path: string): void;
   /** Makes a symbolic link in the workspace. */
   link(path: string, target: string): void;
   /** Whether a process whose command line holds `mark` lives. */

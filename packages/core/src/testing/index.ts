@@ -44,6 +44,7 @@ export {
   TEST_RUN,
   gateAnswered,
   gateRaised,
+  told,
   testCommit,
   testContext,
   testEnd,

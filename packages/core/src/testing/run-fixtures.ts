@@ -104,6 +104,10 @@ export function gateAnswered(
   return { type: 'gate-answered', seq, at: TEST_AT, gateId, decision };
 }
 
+export function told(seq: number, messageId: string): AgentFact {
+  return { type: 'told', seq, at: TEST_AT, messageId };
+}
+
 type StartEvaluation = Extract<Evaluation, { outcome: 'start' }>;
 type Asked = RunEventData['ApprovalRequested'];
 
@@ -203,6 +207,9 @@ export const COMMANDS = {
       : { applied, failure: testFailure('conflicts') },
   }),
   restart: (step: StepId): RunCommand => ({ type: 'RestartFrom', step, reason: 'look again' }),
+  tell: (step: StepId, how: 'now' | 'restart' = 'now', messageId: string = 'm1'): RunCommand => ({
+    ...{ type: 'TellAgent', step, messageId, text: 'Use tabs.', how },
+  }),
   pause: (): RunCommand => ({ type: 'PauseRun', reason: 'lunch' }),
   resume: (step: StepId | null = null): RunCommand => ({ type: 'ResumeRun', step, reason: null }),
   retry: (step: StepId | null = null): RunCommand => ({ type: 'RetryRun', step, reason: null }),
@@ -248,6 +255,12 @@ export const EVENTS = {
     testEvent('ResultApplied', { branch: 'ccdash/run_1', commit: 'applied-commit' }),
   notApplied: (): RunEvent =>
     testEvent('ResultNotApplied', { branch: 'ccdash/run_1', failure: testFailure('conflicts') }),
+  told: (
+    step: StepId,
+    how: 'now' | 'restart' = 'now',
+    attempt: number = 1,
+    messageId: string = 'm1',
+  ): RunEvent => testEvent('AgentTold', { step, attempt, messageId, text: 'Use tabs.', how }, RITA),
   paused: (atMs: number): RunEvent => testEvent('RunPaused', { reason: 'lunch', atMs }, RITA),
   unpaused: (heldMs: number): RunEvent => testEvent('RunUnpaused', { reason: null, heldMs }, RITA),
   runCanceled: (): RunEvent => testEvent('RunCanceled', { reason: 'enough' }),

@@ -28,6 +28,7 @@ import {
   testCommit,
   testFailure,
   testSuccess,
+  told,
   toGate,
   toStart,
 } from './run-fixtures.ts';
@@ -66,6 +67,8 @@ export interface Surroundings {
   readonly escalates?: boolean;
   /** Whether admins override what blocks a step, and how many of them it takes. */
   readonly overrides?: readonly number[];
+  /** Messages that people tell the agent of each step, at most. */
+  readonly messages?: number;
 }
 
 export const ALL_ENDS: Surroundings['ends'] = [
@@ -100,6 +103,11 @@ export function outsideMoves(state: RunState, around: Surroundings): readonly Mo
     add(COMMANDS.resume(step.id), RITA);
     add(COMMANDS.retry(step.id), RITA);
     if (around.restarts) add(COMMANDS.restart(step.id), RITA);
+    if (step.messages.length < (around.messages ?? 0)) {
+      const messageId = `m${step.messages.length + 1}`;
+      add(COMMANDS.tell(step.id, 'now', messageId), RITA);
+      add(COMMANDS.tell(step.id, 'restart', messageId), RITA);
+    }
     for (const evaluation of evaluations(state, step, around)) {
       add(COMMANDS.evaluate(step.id, evaluation));
     }
@@ -219,6 +227,11 @@ function reports(
   }
   // A fact that is in the log already.
   if (reportedSeq > 0) commands.push(COMMANDS.report(id, number, [gateRaised(1, 'g1')]));
+  for (const message of step.messages) {
+    if (message.status === 'waiting') {
+      commands.push(COMMANDS.report(id, number, [told(seq, message.id)]));
+    }
+  }
   for (const gate of gates) {
     if (gate.status !== 'answered') {
       commands.push(COMMANDS.report(id, number, [gateAnswered(seq, gate.gateId)]));
@@ -299,6 +312,10 @@ export function naturalMove(state: RunState, effect: Effect): Move {
       return engine(COMMANDS.end(effect.step, effect.attempt, STOPPED));
     case 'EvaluateGate':
       return engine(COMMANDS.decideGate(effect.step, effect.attempt, effect.gateId, ALLOW));
+    case 'TellAttempt': {
+      const seq = (state.steps.get(effect.step)?.attempts.at(-1)?.reportedSeq ?? 0) + 1;
+      return engine(COMMANDS.report(effect.step, effect.attempt, [told(seq, effect.messageId)]));
+    }
     case 'HoldAttempt':
     case 'UnholdAttempt':
       // A host that has been told reports nothing.

@@ -74,7 +74,7 @@ describe('the view of a run', () => {
               ...{ checkpoint: testCommit('1'), setAside: null, toolCalls: 0 },
             },
           ],
-          ...{ outputs: { version: '2' }, artifacts: [artifact] },
+          ...{ outputs: { version: '2' }, artifacts: [artifact], messages: [] },
         },
         {
           ...{ id: 'b', kind: 'command', needs: ['a'], status: 'pending', reason: null },
@@ -88,6 +88,7 @@ describe('the view of a run', () => {
             outputs: null,
           },
           artifacts: [],
+          messages: [],
         },
       ],
     });

@@ -29,6 +29,7 @@ import type {
   Decision,
   RunState,
   StepState,
+  ToldMessage,
 } from '../machine/state.ts';
 import { blockedReasons, runStatus } from '../machine/status.ts';
 import type { BlockedReason, RunStatus } from '../machine/status.ts';
@@ -102,6 +103,8 @@ export interface StepView {
   /** What it would run, or ran last. */
   readonly subjectDigest: string | null;
   readonly attempts: readonly AttemptView[];
+  /** What people have told its agent. */
+  readonly messages: readonly ToldMessage[];
   readonly outputs: JsonObject | null;
   readonly artifacts: readonly ArtifactRef[];
 }
@@ -237,6 +240,7 @@ function stepToView(state: RunState, step: StepState): StepView {
     why: step.verdict?.why ?? [],
     subjectDigest: step.subjectDigest,
     attempts: step.attempts.map(attemptToView),
+    messages: step.messages,
     outputs: step.outputs,
     artifacts: lastAttempt(step)?.artifacts ?? [],
   };

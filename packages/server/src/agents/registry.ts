@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { AGENT_ADAPTER_INTERFACE_VERSION, assertInvariant, err, ok } from '@ccdash/core';
 import type {
+  AdapterCapabilities,
   AdapterProbe,
   AdapterView,
   AgentAdapter,
@@ -18,6 +19,8 @@ export interface AgentAdapters {
   adapterOf(id: string): Promise<AgentAdapter<ChildProcess> | null>;
   /** Every adapter as it stands here; programs that are installed are started to see that they run. */
   describe(): Promise<readonly AdapterView[]>;
+  /** Null when no adapter has this id. */
+  capabilities(id: string): Promise<AdapterCapabilities | null>;
   /** Null when no adapter has this id. */
   probe(id: string): Promise<AdapterProbe | null>;
   /** Why an agent cannot follow what a step says under `ext`; null when it can, or nobody has this id. */
@@ -56,6 +59,7 @@ export function createAdapters(): AgentAdapters {
           return describeAdapter(adapter);
         }),
       ),
+    capabilities: async (id) => (await load(id))?.capabilities ?? null,
     probe: async (id) => (await (await load(id))?.probe()) ?? null,
     extensionFailure: async (id, ext) => {
       const adapter = await load(id);

@@ -1,8 +1,8 @@
-/** What people ask of a run, as the command that core decides. */
+/** What people ask of a run, as the command that core decides. `newId` gives a UUID. */
 import type { RunCommand } from '@ccdash/core';
 import type { Caller, RunRequest } from './workbench.ts';
 
-export function requestToCommand(asked: RunRequest, by: Caller): RunCommand {
+export function requestToCommand(asked: RunRequest, by: Caller, newId: () => string): RunCommand {
   switch (asked.type) {
     case 'decide': {
       const { approvalId, decision, reason, subjectDigest, form } = asked;
@@ -14,6 +14,11 @@ export function requestToCommand(asked: RunRequest, by: Caller): RunCommand {
       return { type: 'ReviewOverride', approvalId: asked.approvalId, note: asked.note };
     case 'cancel':
       return { type: 'CancelRun', reason: asked.reason };
+    case 'tell': {
+      const { step, text, restart } = asked;
+      const how = restart ? 'restart' : 'now';
+      return { type: 'TellAgent', step, text, how, messageId: newId() };
+    }
     case 'pause':
       return { type: 'PauseRun', reason: asked.reason };
     case 'resume':

@@ -68,6 +68,13 @@ export type RunRequest =
     }
   | { readonly type: 'review'; readonly approvalId: string; readonly note: string }
   | { readonly type: 'cancel'; readonly reason: string }
+  | {
+      readonly type: 'tell';
+      readonly step: string;
+      readonly text: string;
+      /** Stop the agent and go on with this, instead of telling it while it works. */
+      readonly restart: boolean;
+    }
   | { readonly type: 'pause'; readonly reason: string | null }
   | {
       readonly type: 'resume' | 'retry';

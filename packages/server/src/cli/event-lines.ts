@@ -121,6 +121,8 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
             : [note(`tool ${fact.status}: ${fact.summary}`)];
         case 'notice':
           return fact.level === 'info' ? [] : [note(`${fact.level}: ${fact.text}`)];
+        case 'told':
+          return [note('the agent has the message')];
         case 'session':
         case 'message':
         case 'gate-raised':
@@ -170,6 +172,11 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         return [transition(event, 'stopped', 'run', 'paused', event.data.reason ?? '')];
       case 'RunUnpaused':
         return [transition(event, 'going', 'run', 'goes on', event.data.reason ?? '')];
+      case 'AgentTold': {
+        const { step, text, how } = event.data;
+        const word = how === 'now' ? 'is told' : 'is stopped and told';
+        return [transition(event, 'still', step, word, `by ${event.actor.id}: ${text}`)];
+      }
       case 'StepDenied':
         return [
           transition(event, 'bad', event.data.step, 'denied by policy'),

@@ -281,6 +281,18 @@ function addRunVerbs(program: Command, act: Act): void {
   control('retry', 'some step', 'run failed steps again, from where they began');
   control('restart', 'a step', 'go back to before a step; it and what was built on it run again');
   program
+    .command('tell')
+    .description('say something to the agent of a step while it works')
+    .argument('<run>')
+    .argument('<step>')
+    .argument('<message>')
+    .option('--restart', 'stop the agent, and go on in its session with the message', false)
+    .action((id: string, step: string, text: string, { restart }: { restart: boolean }) =>
+      act(async (context) =>
+        (await import('./tell-verb.ts')).tellAgent(context, id, { step, text, restart }),
+      ),
+    );
+  program
     .command('apply')
     .description('bring the result into your repository; shows what changes, then asks')
     .argument('<run>')

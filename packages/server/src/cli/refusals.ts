@@ -133,6 +133,7 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   SlotTaken: EXIT.conflict,
   AttemptFenced: EXIT.conflict,
   GateNotOpen: EXIT.conflict,
+  CannotBeTold: EXIT.conflict,
   ApprovalNotFound: EXIT.notFound,
   ApprovalNotOpen: EXIT.conflict,
   SubjectMoved: EXIT.conflict,

@@ -28,6 +28,7 @@ import type { Engine } from './engine.ts';
 import { commandFacts, startPolicyFacts } from './facts.ts';
 import { isSameImpact, summarize } from './impact.ts';
 import { createSavedPlans } from './saved-plans.ts';
+import { refusalToTell } from './tell.ts';
 
 /** Reads and checks of the log that the workbench passes through. */
 export interface Audit {
@@ -123,6 +124,12 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     const approval = stateOf(runId)?.approvals.get(command.approvalId);
     const revoked = approval === undefined ? [] : deps.revokedAmong(approval);
     return toView(await engine.command(runId, { ...command, revoked }, by.actor));
+    if (asked.type === 'tell' && !asked.restart) {
+      const refusal = await refusalToTell(deps, engine.state(runId), asked.step);
+      if (refusal !== null) return err(refusal);
+    }
+    const command = requestToCommand(asked, by, () => deps.ids.uuid());
+    return toView(await engine.command(runId, command, by.actor, agreed));
   }
 
   async function requestAgreed(

@@ -1,5 +1,6 @@
 /** What the engine needs of the world; app.ts supplies it. */
 import type {
+  AdapterCapabilities,
   AdapterProbe,
   ApprovalState,
   AdapterView,
@@ -38,6 +39,8 @@ export interface ExpressionFacts {
 
 export interface Adapters {
   describe(): Promise<readonly AdapterView[]>;
+  /** Null when no adapter has this id. */
+  capabilities(adapter: string): Promise<AdapterCapabilities | null>;
   /** Why an agent cannot follow what a step says under `ext`; null when it can, or nobody has this id. */
   extensionFailure(adapter: string, ext: Readonly<Record<string, Json>>): Promise<Failure | null>;
   /** Null when no adapter has this id. */

@@ -53,7 +53,11 @@ function impactNow(
 ): Result<Impact, WorkbenchRefusal> {
   const nowMs = deps.clock.now();
   const context = { at: new Date(nowMs).toISOString(), nowMs, actor: by.actor };
-  return impactOf(state, requestToCommand(request, by), context);
+  return impactOf(
+    state,
+    requestToCommand(request, by, () => ''),
+    context,
+  );
 }
 
 function sideEffectsOf(state: RunState, { again }: Impact): ImpactSummary['sideEffects'] {

@@ -26,6 +26,7 @@ export function createPerformer(
       case 'EvaluateGate':
         return evaluateGate(deps, run, effect.step, effect.attempt, effect.gateId);
       case 'StopAttempt':
+      case 'TellAttempt':
       case 'HoldAttempt':
       case 'UnholdAttempt':
       case 'AnswerGate':

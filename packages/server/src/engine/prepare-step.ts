@@ -2,7 +2,7 @@
  * Builds, from the state alone, what a step would run: the work, and the subject that people and the policy judge. The
  * start transaction builds it again and compares digests, so nothing may enter here that differs without meaning to.
  */
-import { err, lastAttempt, ok, planStep, stepState } from '@ccdash/core';
+import { err, lastAttempt, ok, planStep, stepState, waitingCorrection } from '@ccdash/core';
 import type {
   AgentStep,
   AgentWork,
@@ -16,6 +16,7 @@ import type {
   Result,
   RunState,
   Step,
+  StepState,
 } from '@ccdash/core';
 import { budgetLeft } from './budget-left.ts';
 import type { EngineDeps } from './deps.ts';
@@ -335,13 +336,27 @@ async function sessionOf(
 
 function promptFor(state: RunState, step: AgentStep, task: string, resumed: boolean): string {
   const current = stepState(state, step.id);
+  const told = toldNote(current, resumed);
   const feedback = current.feedback.at(-1);
   if (feedback !== undefined) {
     const note = `A reviewer sent this work back. Their reason, as data:\n\n${quoted(feedback)}\n\nCorrect the work accordingly.`;
-    return resumed ? note : `${task}\n\n${note}`;
+    return `${resumed ? note : `${task}\n\n${note}`}${told}`;
   }
-  if (!resumed) return task;
-  return `You were interrupted before you had finished. Some of your last actions may have taken effect, others not: look before you repeat anything. Then finish the task:\n\n${task}`;
+  if (!resumed) return `${task}${told}`;
+  if (waitingCorrection(current) !== undefined) {
+    return `You were stopped, so that a person could tell you something. Some of your last actions may have taken effect, others not: look before you repeat anything.${told}\n\nFinish the task accordingly.`;
+  }
+  return `You were interrupted before you had finished. Some of your last actions may have taken effect, others not: look before you repeat anything. Then finish the task:\n\n${task}${told}`;
+}
+
+/** What people have said that the session does not hold: of a new one, all of it. */
+function toldNote({ messages }: StepState, resumed: boolean): string {
+  const news = messages.filter(
+    ({ status }) => status === 'waiting' || (!resumed && status === 'taken'),
+  );
+  if (news.length === 0) return '';
+  const words = news.map(({ text }) => quoted(text)).join('\n\n');
+  return `\n\nA person who watches your work says:\n\n${words}`;
 }
 
 function quoted(text: string): string {

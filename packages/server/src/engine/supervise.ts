@@ -6,7 +6,7 @@
  * 2. Facts are in the log before more are taken; the host is let go only after the end is in the log.
  * 3. Gates are answered, holds and stops are passed on whenever the state says so, also to a host found again.
  */
-import { err, ok, planStep, stepState } from '@ccdash/core';
+import { err, ok, planStep, stepState, waitingCorrection } from '@ccdash/core';
 import type {
   AgentFact,
   ArtifactRef,
@@ -309,6 +309,13 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     if (live.invalidated) {
       following.stop('a step it depends on runs again');
       return;
+    }
+    if (waitingCorrection(live) !== undefined) {
+      following.stop('a person corrects it');
+      return;
+    }
+    for (const { id, text, status } of live.messages) {
+      if (status === 'waiting') following.tell(id, text);
     }
     if (state.wasPaused) following.hold(state.paused !== null);
     if (state.paused !== null) return;

@@ -189,10 +189,13 @@ async function runEnclosed(
       gateway: { baseUrl: enclosure.gatewayUrl ?? '', token: context.modelToken },
       emit: (fact) => {
         watch.saw(fact);
-        context.emit(shortened(fact), fact.type === 'session');
+        context.emit(shortened(fact), fact.type === 'session' || fact.type === 'told');
       },
       gate,
       spawn,
+    });
+    context.onMessage((messageId, text) => {
+      if (!stopping.aborted) handle.send?.(messageId, text);
     });
     if (stopping.aborted) stop();
     else stopping.addEventListener('abort', stop, { once: true });

@@ -34,6 +34,8 @@ export interface WorkContext {
   readonly graceMs: number;
   /** Asks the engine, and waits for as long as it takes. Time spent here does not count against the time limit. */
   gate(question: GateQuestion): Promise<GateAnswer>;
+  /** Calls back with each message of a person, those that came before included, each once. */
+  onMessage(take: (messageId: string, text: string) => void): void;
   /** Resolves once the work may call its model: at once, unless its run is paused. */
   notHeld(): Promise<void>;
   /** Ends the work as if the engine had asked, for a limit of the work itself. */

@@ -45,6 +45,7 @@ export function startFollowing(options: FollowingOptions): Following {
   const { ref, folder, epoch } = options;
   const reader = createSpoolReader(folder.spool);
   const answers = new Map<string, EngineMessage>();
+  const messages = new Map<string, EngineMessage>();
   let hold: EngineMessage | null = null;
   let stop: EngineMessage | null = null;
   let socket: Socket | null = null;
@@ -65,6 +66,7 @@ export function startFollowing(options: FollowingOptions): Following {
       for (const fact of fresh) {
         lastSeq = fact.seq;
         if (fact.type === 'gate-answered') answers.delete(fact.gateId);
+        else if (fact.type === 'told') messages.delete(fact.messageId);
       }
       if (fresh.length > 0) await options.onFacts(fresh);
       if (facts.at(-1)?.type === 'ended') return true;
@@ -113,7 +115,7 @@ export function startFollowing(options: FollowingOptions): Following {
     onHostMessage(link, (message) => {
       if (message.type === 'welcome') {
         socket = link;
-        for (const repeated of [hold, ...answers.values(), stop]) {
+        for (const repeated of [hold, ...messages.values(), ...answers.values(), stop]) {
           if (repeated !== null) send(link, repeated);
         }
       } else if (message.type === 'unknown' || message.type === 'refused') {
@@ -140,6 +142,11 @@ export function startFollowing(options: FollowingOptions): Following {
     answer: (gateId, decision, reason) => {
       const message = { type: 'answer', gateId, decision, reason } as const;
       answers.set(gateId, message);
+      say(message);
+    },
+    tell: (messageId, words) => {
+      const message = { type: 'tell', messageId, text: words } as const;
+      messages.set(messageId, message);
       say(message);
     },
     hold: (isHeld) => {

@@ -178,6 +178,9 @@ export async function runHostProcess(options: HostProcessOptions): Promise<void>
         case 'answer':
           followed?.answer(message.gateId, message.decision, message.reason);
           break;
+        case 'tell':
+          followed?.tell(message.messageId, message.text);
+          break;
         case 'hold':
           followed?.hold(message.isHeld);
           break;

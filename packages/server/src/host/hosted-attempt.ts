@@ -19,6 +19,7 @@ import { takeClaim } from './claim.ts';
 import { writeLease } from './lease.ts';
 import type { Lease } from './lease.ts';
 import { createHold } from './hold.ts';
+import { createMailbox } from './mailbox.ts';
 import { createPausableTimer } from './pausable-timer.ts';
 import { createRedaction } from './redaction.ts';
 import { createSpoolWriter } from './spool-writer.ts';
@@ -31,6 +32,8 @@ export interface HostedAttempt {
   answer(gateId: string, decision: 'allow' | 'deny', reason: string): void;
   /** While it is held no model call begins, and the time limit stands still. */
   hold(isHeld: boolean): void;
+  /** Hands a person's message to the work, once, however often it comes; kept until the work takes messages. */
+  tell(messageId: string, text: string): void;
   stop(cause: StopCause): void;
   /** Resolves when the end is in the spool, or the spool could not be written and nothing lives. Never rejects. */
   readonly done: Promise<void>;
@@ -67,6 +70,7 @@ export function startHostedAttempt(options: HostedAttemptOptions): HostedAttempt
   const followers = new Set<() => void>();
   const stopping = new AbortController();
   const gates = new Map<string, (answer: GateAnswer) => void>();
+  const messages = createMailbox();
   const held = createHold(stopping.signal);
   let raised = 0;
   const spool = createSpoolWriter(folder.spool, () => {
@@ -127,6 +131,7 @@ export function startHostedAttempt(options: HostedAttemptOptions): HostedAttempt
         emit: write,
         gate,
         notHeld: held.passed,
+        onMessage: messages.open,
         stop,
         addRoot: (root) => {
           roots.push(root);
@@ -161,6 +166,7 @@ export function startHostedAttempt(options: HostedAttemptOptions): HostedAttempt
       };
     },
     answer: settleGate,
+    tell: messages.put,
     hold: (isHeld) => {
       held.set(isHeld);
       look();

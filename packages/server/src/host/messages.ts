@@ -24,6 +24,7 @@ export type EngineMessage =
       readonly reason: string;
     }
   /** No model call begins while it is held; those under way end. */
+  | { readonly type: 'tell'; readonly messageId: string; readonly text: string }
   | { readonly type: 'hold'; readonly isHeld: boolean }
   | { readonly type: 'stop'; readonly reason: string }
   /** To the pool: go once nothing runs and nobody is connected. */

@@ -14,6 +14,7 @@ import {
   openApiDocument,
   pageQuery,
   pauseRequest,
+  tellRequest,
   planTextRequest,
   previewQuery,
   restartRequest,
@@ -198,6 +199,10 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       if (!patch.ok) return refusalToProblem(patch.error);
       const headers = { 'content-type': 'text/plain; charset=utf-8' };
       return new Response(Buffer.from(patch.value), { headers });
+    },
+    tellAgent: async (call) => {
+      const asked = { type: 'tell', step: call.param('step'), ...call.body(tellRequest) } as const;
+      return answer(await workbench.request(call.param('id'), asked, call.caller), 201);
     },
     pauseRun: (call) => {
       const { digest, ...asked } = call.body(pauseRequest);

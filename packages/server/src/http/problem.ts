@@ -87,6 +87,11 @@ function wordsFor(refusal: WorkbenchRefusal | PeopleRefusal): Words {
         detail: `No tool call of ${refusal.step} waits at gate ${refusal.gateId}.`,
         hint: 'Look at the run again.',
       };
+    case 'CannotBeTold':
+      return {
+        detail: `${refusal.step} cannot be told: ${refusal.detail}.`,
+        hint: 'Stop it and go on with the message: --restart',
+      };
     case 'ApprovalNotFound':
       return {
         detail: `There is no approval request ${refusal.approvalId}.`,

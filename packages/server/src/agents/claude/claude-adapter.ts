@@ -29,7 +29,7 @@ export function createClaudeAdapter(): InstalledAdapter {
       structuredOutput: 'validated',
       cost: 'usd',
       cancel: 'interrupt',
-      steering: 'restart',
+      steering: 'message',
       mcp: true,
       subagents: 'folded',
       gateway: true,

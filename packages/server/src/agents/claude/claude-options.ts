@@ -42,7 +42,10 @@ export function claudeOptions(context: Context, parts: OptionParts): Options {
     managedSettings: { allowManagedHooksOnly: true },
     strictMcpConfig: true,
     mcpServersDelivery: 'initialize',
-    mcpServers: { ...ext.mcp },
+    // Waited for at the start: a tool that comes later would be told to be unknown.
+    mcpServers: Object.fromEntries(
+      Object.entries(ext.mcp).map(([name, server]) => [name, { ...server, alwaysLoad: true }]),
+    ),
     agents: agentsOf(ext),
     permissionMode: 'dontAsk',
     tools: [...tools],
@@ -52,6 +55,8 @@ export function claudeOptions(context: Context, parts: OptionParts): Options {
       PreToolUse: [{ onFailure: 'block', timeout: HOOK_TIMEOUT_S, hooks: [parts.onToolUse] }],
     },
     includePartialMessages: false,
+    // So that it is known when a person's message has been taken up.
+    extraArgs: { 'replay-user-messages': null },
     // The whole session, not up to the token's last message: calls after it have taken effect and must not be forgotten.
     ...(session.kind === 'new' ? { sessionId: session.id } : { resume: session.token.session }),
     ...(ext.effort === undefined ? {} : { effort: ext.effort }),

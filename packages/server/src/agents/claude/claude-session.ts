@@ -32,6 +32,7 @@ import { ANSWER_TOOL } from '../tools/tool-names.ts';
 import { claudeExtension, readClaudeExtension } from './claude-extension.ts';
 import { createFactReader } from './claude-facts.ts';
 import { claudeOptions } from './claude-options.ts';
+import { createConversation } from './conversation.ts';
 import { outcomeOf, totalsOf } from './claude-result.ts';
 import { projectSettingsFailure } from './project-settings.ts';
 import { INSTALL_COMMAND, findSdk } from './sdk-install.ts';
@@ -54,12 +55,14 @@ export function startClaudeSession(context: Context, version: string): AgentHand
     fileRules,
     ask: (question) => context.gate(question),
   });
+  const stopped = (): boolean => isStopped;
   const denied = new Set<string>();
   const facts = createFactReader({
     workspace,
     isDenied: (callId) => denied.has(callId),
-    isStopped: () => isStopped,
+    isStopped: stopped,
   });
+  const conversation = createConversation(work.prompt);
   const abort = new AbortController();
   const programs = new Set<Promise<void>>();
   const children = new Set<ChildProcess>();
@@ -139,13 +142,19 @@ export function startClaudeSession(context: Context, version: string): AgentHand
         stderr = `${stderr}${text}`.slice(-LONGEST_STDERR);
       };
       const parts = { program: install.program, onToolUse, spawn, onStderr, abort };
-      query = sdk.query({ prompt: work.prompt, options: claudeOptions(context, parts) });
+      query = sdk.query({ prompt: conversation, options: claudeOptions(context, parts) });
       try {
         for await (const message of query) {
           tellModel(message);
+          const messageId = conversation.taken(message);
+          if (messageId !== null) context.emit({ type: 'told', messageId });
           for (const fact of facts.read(message)) context.emit(fact);
+          if (message.type !== 'result') continue;
           // There may be more than one; the last one has it all.
-          if (message.type === 'result') result = message;
+          result = message;
+          // A message on its way would be worked on after an interrupt.
+          if (conversation.isWaiting() && stopped()) kill();
+          if (stopped() || !conversation.isWaiting()) conversation.end();
         }
       } catch (error) {
         // Also thrown after each result that is no success.
@@ -153,6 +162,7 @@ export function startClaudeSession(context: Context, version: string): AgentHand
       }
     }
     gate.close();
+    conversation.end();
     await programsGone();
     for (const fact of facts.rest()) context.emit(fact);
     const usage = usageOf(context, result, before);
@@ -195,6 +205,9 @@ export function startClaudeSession(context: Context, version: string): AgentHand
 
   return {
     done,
+    send: (messageId, text) => {
+      if (!isStopped) conversation.say(messageId, text);
+    },
     cancel: async () => {
       gate.close();
       if (isStopped) {
@@ -202,6 +215,7 @@ export function startClaudeSession(context: Context, version: string): AgentHand
         return;
       }
       isStopped = true;
+      conversation.end();
       const timer = setTimeout(kill, GRACE_MS);
       // It fails when the program is already on its way out.
       query?.interrupt().catch(() => kill());

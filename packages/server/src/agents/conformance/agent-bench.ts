@@ -134,6 +134,7 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
       return adapterId === 'codex' ? text.replace(/\n$/, '') : text;
     },
     write: (path, content) => writeFileSync(resolve(workspace, path), content),
+    remove: (path) => rmSync(resolve(workspace, path), { force: true }),
     link: (path, target) => {
       mkdirSync(dirname(join(workspace, path)), { recursive: true });
       symlinkSync(target, join(workspace, path));
@@ -186,6 +187,7 @@ function lateHandle(begin: () => Promise<AgentHandle>): AgentHandle {
   const begun = begin();
   return {
     done: begun.then(({ done }): Promise<AgentOutcome> => done),
+    send: (messageId, text) => void begun.then((handle) => handle.send?.(messageId, text)),
     cancel: async (reason) => (await begun).cancel(reason),
   };
 }
