@@ -88,6 +88,7 @@ export type {
   DecidingRule,
   Escalation,
   Failure,
+  FileChange,
   OutputSummary,
   PolicyVerdict,
   ResumeToken,

@@ -193,6 +193,8 @@ const agentFact = z.discriminatedUnion('type', [
     status: z.enum(['ok', 'error', 'denied', 'interrupted', 'unknown']),
     summary: text,
     checkpoint: text.nullable(),
+    exitCode: z.int().optional(),
+    changes: listOf(z.object({ path: text, added: count, removed: count, diff: text })).optional(),
   }),
   z.object({
     ...fact,

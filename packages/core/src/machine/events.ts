@@ -118,6 +118,15 @@ export interface ArtifactRef {
   readonly mediaType: string;
 }
 
+/** What a tool call changed in a file, for people to read. */
+export interface FileChange {
+  readonly path: string;
+  readonly added: number;
+  readonly removed: number;
+  /** Hunks of a unified diff; cut where it is long. */
+  readonly diff: string;
+}
+
 /** A thing an agent said or did, in words every adapter shares. `seq` is the spool's. */
 export type AgentFact = { readonly seq: number; readonly at: string } &
   /** First of all, and again once it is known which model answers. */
@@ -144,6 +153,10 @@ export type AgentFact = { readonly seq: number; readonly at: string } &
         readonly status: 'ok' | 'error' | 'denied' | 'interrupted' | 'unknown';
         readonly summary: string;
         readonly checkpoint: string | null;
+        /** Of a command that ended. */
+        readonly exitCode?: number | undefined;
+        /** Of files that it changed, as far as its adapter knows. */
+        readonly changes?: readonly FileChange[] | undefined;
       }
     | {
         readonly type: 'gate-raised';

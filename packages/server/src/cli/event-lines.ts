@@ -116,15 +116,19 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
           return [[INDENT, depth, { text: fact.tool, style: 'quiet' }, ` ${title}`]];
         }
         case 'tool-ended':
-          return fact.status === 'ok' || fact.status === 'unknown'
-            ? []
-            : [note(`tool ${fact.status}: ${fact.summary}`)];
+          if (fact.status === 'ok') {
+            return (fact.changes ?? []).map(({ path, added, removed }) =>
+              note(`${path}  +${added} -${removed}`),
+            );
+          }
+          return fact.status === 'unknown' ? [] : [note(`tool ${endToText(fact)}`)];
         case 'notice':
           return fact.level === 'info' ? [] : [note(`${fact.level}: ${fact.text}`)];
         case 'told':
           return [note('the agent has the message')];
-        case 'session':
         case 'message':
+          return [[INDENT, '  '.repeat(fact.agentPath.length), toPlainLine(fact.text, 400)]];
+        case 'session':
         case 'gate-raised':
         case 'gate-answered':
         case 'usage':
@@ -280,3 +284,10 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
 
   return { linesOf: (event) => linesOf(event as unknown as RunEvent) };
 }
+
+/** How a call ended that did not end well. */
+function endToText({ status, summary, exitCode }: EndedCall): string {
+  return exitCode === undefined ? `${status}: ${summary}` : `exit ${exitCode}: ${summary}`;
+}
+
+type EndedCall = Extract<Data<'AttemptReported'>['facts'][number], { readonly type: 'tool-ended' }>;

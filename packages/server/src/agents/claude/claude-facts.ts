@@ -1,6 +1,7 @@
 /** The program's messages, as facts that every adapter shares. Message types that mean nothing here are passed over. */
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentFactBody, Json } from '@ccdash/core';
+import { callSummary } from './claude-summary.ts';
 import { ANSWER_TOOL, toolOfName, toolTitle } from '../tools/tool-names.ts';
 
 export interface FactReader {
@@ -9,8 +10,6 @@ export interface FactReader {
   /** Ends of the calls that nobody has heard of again. */
   rest(): readonly AgentFactBody[];
 }
-
-const LONGEST_SUMMARY = 500;
 
 export interface FactReaderOptions {
   readonly workspace: string;
@@ -25,7 +24,8 @@ export function createFactReader({
   isDenied,
   isStopped,
 }: FactReaderOptions): FactReader {
-  const openCalls = new Set<string>();
+  /** Names of the tools, by call. */
+  const openCalls = new Map<string, string>();
   /** Callers of subagents, outermost first, by the call that started the agent. */
   const pathByCall = new Map<string, readonly string[]>();
 
@@ -44,7 +44,7 @@ export function createFactReader({
       } else if (block.type === 'tool_use' && block.name !== ANSWER_TOOL) {
         const { id: callId, name } = block;
         const input = block.input as Json;
-        openCalls.add(callId);
+        openCalls.set(callId, name);
         pathByCall.set(callId, [...agentPath, callId]);
         const title = toolTitle(name, input, workspace);
         const tool = toolOfName(name);
@@ -58,14 +58,18 @@ export function createFactReader({
     const { content } = message.message;
     if (typeof content === 'string') return [];
     return content.flatMap((block): AgentFactBody[] => {
-      if (block.type !== 'tool_result' || !openCalls.delete(block.tool_use_id)) return [];
+      if (block.type !== 'tool_result') return [];
       const callId = block.tool_use_id;
+      const name = openCalls.get(callId);
+      if (name === undefined) return [];
+      openCalls.delete(callId);
       const failed = isStopped() ? 'interrupted' : 'error';
       const status = isDenied(callId) ? 'denied' : block.is_error === true ? failed : 'ok';
       const checkpoint = message.parent_tool_use_id === null ? (message.uuid ?? null) : null;
-      return [
-        { type: 'tool-ended', callId, status, summary: summaryOf(block.content), checkpoint },
-      ];
+      const isError = block.is_error === true;
+      const text = textOf(block.content);
+      const summary = callSummary(name, text, message.tool_use_result, isError, workspace);
+      return [{ type: 'tool-ended', callId, status, ...summary, checkpoint }];
     });
   }
 
@@ -89,7 +93,7 @@ export function createFactReader({
     },
     rest: () => {
       const status = isStopped() ? 'interrupted' : 'unknown';
-      const facts = [...openCalls].map(
+      const facts = [...openCalls.keys()].map(
         (callId) =>
           ({
             type: 'tool-ended',
@@ -105,16 +109,10 @@ export function createFactReader({
   };
 }
 
-function summaryOf(content: unknown): string {
-  const text =
-    typeof content === 'string'
-      ? content
-      : Array.isArray(content)
-        ? content
-            .map((block: { readonly text?: unknown }) =>
-              typeof block.text === 'string' ? block.text : '',
-            )
-            .join('\n')
-        : '';
-  return text.length <= LONGEST_SUMMARY ? text : `${text.slice(0, LONGEST_SUMMARY)}…`;
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content
+    .map((block: { readonly text?: unknown }) => (typeof block.text === 'string' ? block.text : ''))
+    .join('\n');
 }
