@@ -164,6 +164,20 @@ export const AGENT_ADAPTER_CASES: readonly AgentAdapterCase[] = [
   },
   {
     rule: 'AG4',
+    name: 'the reason of a denial is told with the end of the call',
+    run: async ({ createBench }) => {
+      const bench = await createBench();
+      const { facts } = await play(bench, {
+        turns: [{ calls: [write('one.txt', '1')] }, { say: 'Done.' }],
+        gate: async () => ({ decision: 'deny', reason: 'not before the review' }),
+      });
+      const ends = facts.flatMap((fact) => (fact.type === 'tool-ended' ? [fact.summary] : []));
+      equal(ends.length, 1, 'the number of calls');
+      equal(ends[0]?.includes('not before the review'), true, `whether ${ends[0] ?? ''} has it`);
+    },
+  },
+  {
+    rule: 'AG4',
     name: 'a gate that breaks has said no',
     run: async ({ createBench }) => {
       const bench = await createBench();

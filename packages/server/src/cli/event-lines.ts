@@ -287,7 +287,9 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
 
 /** How a call ended that did not end well. */
 function endToText({ status, summary, exitCode }: EndedCall): string {
-  return exitCode === undefined ? `${status}: ${summary}` : `exit ${exitCode}: ${summary}`;
+  if (exitCode === undefined) return `${status}: ${summary}`;
+  const exit = `exit ${exitCode}`;
+  return summary === exit ? exit : `${exit}: ${summary}`;
 }
 
 type EndedCall = Extract<Data<'AttemptReported'>['facts'][number], { readonly type: 'tool-ended' }>;
