@@ -117,19 +117,17 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
       const rebuilt = await deps.workspaces.rebuild(runId, checkpoint, deps.projectDir);
       if (!rebuilt.ok) return err({ type: 'ProjectUnusable', failure: rebuilt.error });
     }
-    const command = requestToCommand(asked, by);
+    if (asked.type === 'tell' && !asked.restart) {
+      const refusal = await refusalToTell(deps, engine.state(runId), asked.step);
+      if (refusal !== null) return err(refusal);
+    }
+    const command = requestToCommand(asked, by, () => deps.ids.uuid());
     if (command.type !== 'DecideApproval') {
       return toView(await engine.command(runId, command, by.actor, agreed));
     }
     const approval = stateOf(runId)?.approvals.get(command.approvalId);
     const revoked = approval === undefined ? [] : deps.revokedAmong(approval);
     return toView(await engine.command(runId, { ...command, revoked }, by.actor));
-    if (asked.type === 'tell' && !asked.restart) {
-      const refusal = await refusalToTell(deps, engine.state(runId), asked.step);
-      if (refusal !== null) return err(refusal);
-    }
-    const command = requestToCommand(asked, by, () => deps.ids.uuid());
-    return toView(await engine.command(runId, command, by.actor, agreed));
   }
 
   async function requestAgreed(
