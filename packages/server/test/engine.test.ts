@@ -494,7 +494,8 @@ describe('a restart', () => {
     });
     const before = bench.workbench().run(runId)?.checkpoint?.commit;
     const { digest } = summary.value;
-    const done = await bench.workbench().requestAgreed(runId, restart, digest, OWNER);
+    const said = { ...restart, reason: 'said when it is done' };
+    const done = await bench.workbench().requestAgreed(runId, said, digest, OWNER);
     expect(done.ok).toBe(true);
     await bench.rest(runId);
     expect(readFileSync(bench.inTree(runId, 'log.txt'), 'utf8')).toBe('one\ntwo\n');

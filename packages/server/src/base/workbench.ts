@@ -84,7 +84,10 @@ export type RunRequest =
   | { readonly type: 'restart'; readonly step: string; readonly reason: string | null };
 
 /** What people do with a run as a whole: each can be looked at before it is done. */
-export type ControlRequest = Exclude<RunRequest, { readonly type: 'decide' }>;
+export type ControlRequest = Extract<
+  RunRequest,
+  { readonly type: 'cancel' | 'pause' | 'resume' | 'retry' | 'restart' }
+>;
 
 /** What an action would do, and the digest by which a person agrees to exactly that. */
 export interface ImpactSummary extends Impact {

@@ -148,7 +148,7 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         return [[{ text: name, style: 'bold' }, `  revision ${revision}${of}, run ${runId}`]];
       }
       case 'RunStarted':
-        return event.data.notCarried.map((text) => note(`not in the workspace: ${text}`));
+        return event.data.notCarried.map((text) => note(`workspace: ${text}`));
       case 'RunStartFailed': {
         const { message, hint } = event.data.failure;
         return [transition(event, 'bad', 'run', 'did not start', message), ...hinted(hint)];

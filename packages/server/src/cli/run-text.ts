@@ -31,7 +31,7 @@ export function runToLines(context: Context, run: RunView): readonly Line[] {
     ],
     ...(given.length === 0 ? [] : [[`  inputs: ${given.join(', ')}`]]),
     [`  from commit ${run.baseCommit.slice(0, 12)}`],
-    ...run.notCarried.map((text): Line => [quiet(`  not in the workspace: ${text}`)]),
+    ...run.notCarried.map((text): Line => [quiet(`  workspace: ${text}`)]),
     ...(run.paused === null ? [] : [pausedLine(run.paused)]),
     ...run.overrides.map((each) => overrideLine(each)),
     ...(run.failure === null

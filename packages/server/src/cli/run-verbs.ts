@@ -79,7 +79,7 @@ export async function dryRunPlan(context: Context, file: string): Promise<number
       context.say({ text: `    ${text} (${rule})`, style: 'quiet' });
     }
   }
-  for (const text of notCarried) context.say(`not in the workspace: ${text}`);
+  for (const text of notCarried) context.say(`workspace: ${text}`);
   const count = approvalsNeeded.length;
   context.say(count === 0 ? 'No approval will be needed.' : `Approvals needed: ${count}`);
   return EXIT.done;

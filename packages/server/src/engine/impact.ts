@@ -26,7 +26,9 @@ export async function summarize(
     files: files.value,
     sideEffects: sideEffectsOf(state, impact.value),
   };
-  const digest = deps.digest(asJson({ v: 1, run: runId, asked: request, ...summary }));
+  // Why somebody does it is theirs to say when they do it, and changes nothing of what happens.
+  const { reason: _, ...asked } = request;
+  const digest = deps.digest(asJson({ v: 1, run: runId, asked, ...summary }));
   return ok({ ...summary, digest });
 }
 
