@@ -458,8 +458,6 @@ function endAttempt(draft: Draft, command: Of<'EndAttempt'>): Refusal | null {
     ...(usage === null ? {} : { usage }),
   };
   draft.emit({ type: 'AttemptInterrupted', data: { ...ref, detail, ...known } });
-  resumeByItself(draft, id);
-  draft.emit({ type: 'AttemptInterrupted', data: { ...ref, detail } });
   if (!resumeCorrected(draft, id)) resumeByItself(draft, id);
   return null;
 }
