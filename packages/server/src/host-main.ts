@@ -9,11 +9,14 @@ import { runCommand } from './host/command-work.ts';
 import { readErrand, runHostProcess } from './host/host-process.ts';
 import { createSandbox } from './sandbox/create-sandbox.ts';
 import { INTERNET } from './sandbox/egress-proxy.ts';
+import { closeInheritedDescriptors } from './sandbox/inherited-descriptors.ts';
 
 /** Longer than any pause of a model that still works. */
 const IDLE_LIMIT_MS = 15 * 60_000;
 const GRACE_MS = 5_000;
 
+// A folder that was open around the server would lead every step out of its sandbox.
+closeInheritedDescriptors();
 const errand = await readErrand(process.stdin);
 if (errand !== null) {
   const sandbox = createSandbox({
