@@ -4,10 +4,25 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { openBench, statuses, stepOf } from './engine-fixture.ts';
 import type { Bench } from './engine-fixture.ts';
 
+/** As files of the project: written out in a plan, the policy would ask people about them first. */
+const SCRIPTS = {
+  // The folder venv is no part of checkpoints, so a restore leaves it: it tells the second attempt that it is one.
+  'work.sh': `
+    if test -d venv; then test "$(git log -1 --format=%s)" = begin; exit; fi
+    mkdir venv
+    git commit -q --allow-empty -m bad
+    rm -r .git/HEAD .git/refs .git/index
+    exit 9
+  `,
+  'ruin.sh': 'rm .git/HEAD\n',
+  'link-in.sh': 'echo log > real.txt && ln -s real.txt latest.log\n',
+  'link-out.sh': 'ln -s /etc/hostname latest.log\n',
+};
+
 const benches: Bench[] = [];
 
 async function newBench(): Promise<Bench> {
-  const bench = await openBench({ 'a.txt': 'a\n' });
+  const bench = await openBench({ 'a.txt': 'a\n', ...SCRIPTS });
   benches.push(bench);
   return bench;
 }
@@ -21,16 +36,10 @@ const retry = { type: 'retry', step: null, reason: 'again' } as const;
 describe('the clone of a run', () => {
   test('[EN22] that a step has ruined is whole for its next attempt, and for steps that only read', async () => {
     const bench = await newBench();
-    // The folder venv is no part of checkpoints, so a restore leaves it: it tells the second attempt that it is one.
     const runId = await bench.launch(`  - id: work
-    run: |
-      if test -d venv; then test "$(git log -1 --format=%s)" = begin; exit; fi
-      mkdir venv
-      git commit -q --allow-empty -m bad
-      rm -r .git/HEAD .git/refs .git/index
-      exit 9
+    run: sh work.sh
     retry: { attempts: 2 }
-  - { id: ruin, run: rm .git/HEAD }
+  - { id: ruin, run: sh ruin.sh }
   - { id: look, run: git status --porcelain && git log --oneline, scope: { write: [] } }
 `);
     const run = await bench.until(runId, ({ endedAt }) => endedAt !== null);
@@ -64,13 +73,13 @@ describe('artifacts that are links', () => {
   test('[EN16] are kept when they lead to a file of the workspace, and fail their step by name when they do not', async () => {
     const bench = await newBench();
     const inside = await bench.launch(`  - id: work
-    run: echo log > real.txt && ln -s real.txt latest.log
+    run: sh link-in.sh
     artifacts: ['*.log']
 `);
     const kept = await bench.rest(inside);
     expect(stepOf(kept, 'work').artifacts.map(({ name }) => name)).toEqual(['latest.log']);
     const outside = await bench.launch(`  - id: work
-    run: ln -s /etc/hostname latest.log
+    run: sh link-out.sh
     artifacts: ['*.log']
 `);
     const failed = await bench.rest(outside);

@@ -36,6 +36,11 @@ export function createCodexAdapter(): InstalledAdapter {
         reason:
           'Codex has no tool that reads: it reads by commands, which ask the gate as such, and what they see is confined by the sandbox around the program',
       },
+      {
+        name: 'the reason of a denial is told with the end of the call',
+        reason:
+          'Codex takes an answer of yes or no to its questions: it tells that a call was declined, not why',
+      },
     ],
     probe: async () => {
       const install = findCodex();
