@@ -263,7 +263,7 @@ describe('what is missing', () => {
   test.each([
     ['a secret', 'run: touch x\n    secrets: [CCDASH_ABSENT]', 'CCDASH_ABSENT'],
     ['an environment profile', 'run: touch x\n    env: { profile: grand }', 'grand'],
-    ['an agent', 'agent: nobody\n    prompt: Hello.', 'nobody'],
+    ['an agent', 'agent: copilot\n    prompt: Hello.', 'copilot'],
   ])('[EN8] %s blocks its step, and says what to do', async (_, body, word) => {
     const runId = await launch(`  - id: needy\n    ${body}\n`);
     const run = await rest(runId);
