@@ -29,6 +29,8 @@ export const ATTRIBUTES = '* -text -filter -ident -working-tree-encoding -eol -m
 export interface Snapshot {
   readonly tree: string;
   readonly scan: TreeScan;
+  /** Folders with nothing in them that is kept, but for submodules. */
+  readonly emptyFolders: readonly BytePath[];
 }
 
 /** Paths of the work tree that no commit can hold. */
@@ -131,7 +133,12 @@ export function createCheckpointRepository(git: Git, folder: RunFolder): Checkpo
         if (!updated.ok) return updated;
       }
       const written = await run(['write-tree']);
-      return written.ok ? ok({ tree: outputText(written.value), scan }) : written;
+      if (!written.ok) return written;
+      const submodules = new Set(
+        index.value.entries.filter(({ mode }) => mode === GITLINK).map(({ path }) => path),
+      );
+      const emptyFolders = scan.empty.filter((path) => !submodules.has(path));
+      return ok({ tree: outputText(written.value), scan, emptyFolders });
     },
     async commit(tree, parents, message, ref) {
       const flags = parents.flatMap((parent) => ['-p', parent]);

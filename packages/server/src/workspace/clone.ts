@@ -10,6 +10,8 @@ import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSy
 import { join } from 'node:path';
 import { ok } from '@ccdash/core';
 import type { Checkpoint, Failure, Result } from '@ccdash/core';
+import { NOTHING_LEFT_OUT, textToNotes } from './checkpoint-notes.ts';
+import type { CheckpointNotes } from './checkpoint-notes.ts';
 import { lookAtClone } from './clone-look.ts';
 import type { CloneHead, CloneLook } from './clone-look.ts';
 import { syncAll, syncFolder } from './durable-folder.ts';
@@ -31,8 +33,8 @@ export interface Clones {
     head: CloneHead | null,
     keepAs: string,
   ): Promise<Result<readonly string[], Failure>>;
-  /** HEAD that the clone had when `checkpoint` was made; where it began when nothing was said. */
-  headAt(folder: RunFolder, checkpoint: Checkpoint): Promise<Result<CloneHead, Failure>>;
+  /** What `checkpoint` says beside its tree; HEAD is where the clone began when it says nothing of it. */
+  notesAt(folder: RunFolder, checkpoint: Checkpoint): Promise<Result<CheckpointNotes, Failure>>;
   /** Makes the index what HEAD has. */
   resetIndex(folder: RunFolder): Promise<Result<void, Failure>>;
 }
@@ -42,14 +44,7 @@ export function runBranch({ runId }: RunFolder): string {
   return `refs/heads/ccdash/${runId}`;
 }
 
-/** HEAD of the clone, as a line in the message of a checkpoint. */
-export function headLine({ ref, commit }: CloneHead): string {
-  return `Clone-Head: ${ref ?? 'detached'} ${commit}\n`;
-}
-
-const HEAD_LINE = /^Clone-Head: (detached|refs\/heads\/\S+) ([0-9a-f]{40,64})$/m;
-
-export function isSameHead(one: CloneHead, other: CloneHead): boolean {
+function isSameHead(one: CloneHead, other: CloneHead): boolean {
   return one.ref === other.ref && one.commit === other.commit;
 }
 
@@ -57,7 +52,10 @@ export function createClones(git: Git): Clones {
   /** What the clone looked like when it was last found whole. */
   const wholeByRun = new Map<string, string>();
   const baseByRun = new Map<string, string>();
-  const lastHeadByRun = new Map<string, { readonly at: string; readonly head: CloneHead }>();
+  const lastNotesByRun = new Map<
+    string,
+    { readonly at: string; readonly notes: CheckpointNotes }
+  >();
 
   /** git over the objects of the clone, but with a configuration and refs of ours. */
   const run = (gitDir: string, folder: RunFolder, args: readonly string[], options?: GitOptions) =>
@@ -245,20 +243,19 @@ export function createClones(git: Git): Clones {
       if (!made.ok || problem.value === null) return made;
       return ok([`The clone's .git could not be used: ${problem.value}.`, ...made.value]);
     },
-    async headAt(folder, { commit }) {
+    async notesAt(folder, { commit }) {
       const base = await baseOf(folder);
       if (!base.ok) return base;
       const began = { ref: runBranch(folder), commit: base.value };
       // The message of the base is the project's, not ours.
-      if (commit === base.value) return ok(began);
-      const known = lastHeadByRun.get(folder.runId);
-      if (known?.at === commit) return ok(known.head);
+      if (commit === base.value) return ok({ head: began, leftOut: NOTHING_LEFT_OUT });
+      const known = lastNotesByRun.get(folder.runId);
+      if (known?.at === commit) return ok(known.notes);
       const read = await git.run([`--git-dir=${folder.repository}`, 'cat-file', 'commit', commit]);
       if (!read.ok) return read;
-      const [, ref = '', tip = ''] = HEAD_LINE.exec(outputText(read.value)) ?? [];
-      const head = tip === '' ? began : { ref: ref === 'detached' ? null : ref, commit: tip };
-      lastHeadByRun.set(folder.runId, { at: commit, head });
-      return ok(head);
+      const notes = textToNotes(outputText(read.value), began);
+      lastNotesByRun.set(folder.runId, { at: commit, notes });
+      return ok(notes);
     },
     async resetIndex(folder) {
       const head = lookAtClone(folder).head;

@@ -178,8 +178,7 @@ test('[WS10] nothing that the work of a step leaves behind is run, and its files
     'changed again',
   );
   valueOf(await workspaces.restore('run_1', next, 'a'));
-  const { pipe: _1, 'c.bin': _2, '.gitmodules': _3, ...kept } = before;
-  expect(listing(tree, { withFolders: false })).toEqual(kept);
+  expect(listing(tree, { withFolders: false })).toEqual(before);
   valueOf(await workspaces.restore('run_1', first, 'b'));
   valueOf(await workspaces.restore('run_1', base, 'c'));
 

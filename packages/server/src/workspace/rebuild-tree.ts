@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { ok } from '@ccdash/core';
 import type { Checkpoint, Failure, Result } from '@ccdash/core';
 import { carriedList, carryOverPaths } from './carry-over.ts';
+import type { CheckpointNotes } from './checkpoint-notes.ts';
 import { createCheckpointRepository } from './checkpoint-repository.ts';
 import type { Clones } from './clone.ts';
-import type { CloneHead } from './clone-look.ts';
 import { syncFolder } from './durable-folder.ts';
 import type { Git } from './git.ts';
+import { makeFolders } from './make-folders.ts';
 import type { RunFolder } from './run-folder.ts';
 
 /** What was carried over from the project is carried over again. Errors: those of git, of carrying over, of the disk. */
@@ -20,7 +21,7 @@ export async function rebuildTree(
   clones: Clones,
   folder: RunFolder,
   target: Checkpoint,
-  head: CloneHead,
+  { head, leftOut }: CheckpointNotes,
   projectDir: string,
 ): Promise<Result<void, Failure>> {
   const making: RunFolder = { ...folder, tree: folder.rebuilding };
@@ -32,6 +33,7 @@ export async function rebuildTree(
   const repository = createCheckpointRepository(git, making);
   const read = await repository.git(['read-tree', '-u', '--reset', target.commit]);
   if (!read.ok) return read;
+  makeFolders(making.tree, leftOut.folders);
   const carried = await carryOverPaths(making, projectDir, carriedList(folder));
   if (!carried.ok) return carried;
   const mended = await clones.mend(making, head, 'rebuilt');

@@ -5,6 +5,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -29,14 +30,14 @@ beforeEach(() => {
 });
 afterEach(() => fixture.close());
 
-test(`[WS13] any tree comes back byte for byte (CCDASH_SEED=${seed})`, async () => {
+test(`[WS13] [WS80] any tree comes back byte for byte, empty folders too (CCDASH_SEED=${seed})`, async () => {
   const random = createRandom(seed);
   const { workspaces } = fixture;
   const base = await fixture.start();
   const tree = workspaces.pathOf('run_1');
-  // Folders of packages and empty folders are not kept; everything else is.
-  const look = (): Readonly<Record<string, string>> =>
-    listing(tree, { without: ['.git', 'node_modules'], withFolders: false });
+  // Folders of packages are not kept; everything else is.
+  const look = (withFolders = true): Readonly<Record<string, string>> =>
+    listing(tree, { without: ['.git', 'node_modules'], withFolders });
   const kept: { checkpoint: Checkpoint; files: Readonly<Record<string, string>> }[] = [
     { checkpoint: base, files: look() },
   ];
@@ -46,15 +47,21 @@ test(`[WS13] any tree comes back byte for byte (CCDASH_SEED=${seed})`, async () 
     const made = valueOf(await workspaces.checkpoint('run_1', parent, `round/${round}`));
     kept.push({ checkpoint: made, files: look() });
     edit(tree, random, true);
-    const before = look();
+    const before = look(false);
     const target = kept[Math.floor(random() * kept.length)]!;
     const aside = valueOf(await workspaces.restore('run_1', target.checkpoint, `round/${round}`));
-    expect(look(), `round ${round}`).toEqual(target.files);
+    const after = look();
+    // Folders in which packages were installed since then stay, for those survive.
+    const stays = Object.entries(after).filter(([path]) => !holdsPackages(tree, path));
+    expect({ ...target.files, ...Object.fromEntries(stays) }, `round ${round}`).toEqual(
+      target.files,
+    );
+    expect(after, `round ${round}`).toMatchObject(target.files);
     if (aside === null) continue;
     // What was set aside comes back as well, but for pipes, which no commit can hold.
     valueOf(await workspaces.restore('run_1', aside, `back/${round}`));
     const withoutPipes = Object.entries(before).filter(([, what]) => what !== 'special');
-    expect(look(), `round ${round}, set aside`).toEqual(Object.fromEntries(withoutPipes));
+    expect(look(false), `round ${round}, set aside`).toEqual(Object.fromEntries(withoutPipes));
   }
 });
 
@@ -79,6 +86,14 @@ function edit(tree: string, random: () => number, withPipes: boolean): void {
       if (isFile) chmodSync(file, pick([0o644, 0o755, 0o600, 0o444]));
     }
   }
+}
+
+function holdsPackages(tree: string, path: string): boolean {
+  const folder = Buffer.from(`${tree}/${path}`, 'latin1');
+  if (!lstatSync(folder).isDirectory()) return false;
+  return readdirSync(folder, 'latin1').some(
+    (name) => name === 'node_modules' || holdsPackages(tree, `${path}/${name}`),
+  );
 }
 
 function isBehindLink(tree: string, path: string): boolean {

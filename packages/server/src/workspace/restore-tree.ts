@@ -10,11 +10,16 @@ import { bytesToFile, bytesToText, holdsPath, holdsPathIn, textToBytes } from '.
 import type { BytePath } from './byte-path.ts';
 import { isUnkeepable, unkeepableToFailure } from './checkpoint-repository.ts';
 import type { CheckpointRepository, Snapshot, SnapshotOptions } from './checkpoint-repository.ts';
+import type { LeftOut } from './checkpoint-notes.ts';
 import { readTextIfThere, replaceFile } from './durable-folder.ts';
+import { makeFolders } from './make-folders.ts';
 import type { RunFolder } from './run-folder.ts';
 import { isSystemError, listOf, refuse } from './workspace-failure.ts';
 
-export type RestoreOptions = Pick<SnapshotOptions, 'carried' | 'maxFileBytes'>;
+export interface RestoreOptions extends Pick<SnapshotOptions, 'carried' | 'maxFileBytes'> {
+  /** What `target` has beside its tree. */
+  readonly leftOut: LeftOut;
+}
 
 /**
  * `keepAs`: name of the ref below `refs/ccdash/aside/`, and of the folder for what is moved.
@@ -26,7 +31,7 @@ export async function restoreTree(
   folder: RunFolder,
   target: Checkpoint,
   keepAs: string,
-  { carried, maxFileBytes }: RestoreOptions,
+  { carried, maxFileBytes, leftOut }: RestoreOptions,
 ): Promise<Result<Checkpoint | null, Failure>> {
   const mover = createMover(folder, keepAs);
   const listed = await pathsOf(repository, target);
@@ -48,11 +53,14 @@ export async function restoreTree(
     const unfinished: Unfinished = { keepAs, target, aside: kept.value };
     replaceFile(folder.unfinishedFile, JSON.stringify(unfinished));
   }
-  for (const path of scan.special) unlinkSync(mover.fileOf(path));
+  const stays = new Set(leftOut.special);
+  for (const path of scan.special) if (!stays.has(path)) unlinkSync(mover.fileOf(path));
   const folders =
     tree === target.tree ? ok(scan.folders) : await setBack(repository, target, options);
   if (!folders.ok) return folders;
-  removeEmptyFolders(folders.value, paths, (path) => mover.fileOf(path));
+  const wanted = [...paths, ...leftOut.folders].toSorted();
+  removeEmptyFolders(folders.value, wanted, (path) => mover.fileOf(path));
+  makeFolders(folder.tree, leftOut.folders);
   rmSync(folder.unfinishedFile, { force: true });
   return kept;
 }

@@ -46,6 +46,8 @@ export interface TreeScan {
   readonly files: readonly ScannedFile[];
   /** Folders that were looked into, parents before children; without the root. */
   readonly folders: readonly BytePath[];
+  /** Those of them with nothing in them but what is left out; submodules are among them. */
+  readonly empty: readonly BytePath[];
   /** What no tree can hold: pipes, sockets, devices, links named `.gitmodules`. */
   readonly special: readonly BytePath[];
   /** `.git` of nested repositories; git can store no path with that name in it. */
@@ -67,6 +69,7 @@ export async function scanTree(root: BytePath, options: ScanOptions): Promise<Tr
   const { tracked, carried, folderBits } = options;
   const files: ScannedFile[] = [];
   const folders: BytePath[] = [];
+  const empty: BytePath[] = [];
   const special: BytePath[] = [];
   const nestedGits: BytePath[] = [];
   const closed: BytePath[] = [];
@@ -83,7 +86,8 @@ export async function scanTree(root: BytePath, options: ScanOptions): Promise<Tr
       closed.push(folder);
     } else if (folder === '' || !names.includes(CACHE_TAG) || holdsTracked(folder)) {
       if (folder !== '') folders.push(folder);
-      for (const name of names) look(folder === '' ? name : `${folder}/${name}`, name);
+      const found = names.filter((name) => look(folder === '' ? name : `${folder}/${name}`, name));
+      if (folder !== '' && found.length === 0) empty.push(folder);
     }
     if (performance.now() - sliceStart > SLICE_MS) {
       await setImmediate();
@@ -91,24 +95,27 @@ export async function scanTree(root: BytePath, options: ScanOptions): Promise<Tr
     }
     folder = pending.pop();
   }
-  return { files, folders, special, nestedGits, closed };
+  return { files, folders, empty, special, nestedGits, closed };
 
-  function look(path: BytePath, name: string): void {
+  /** Whether it is there, and not left out by its name. */
+  function look(path: BytePath, name: string): boolean {
     if (name.length === 4 && name.toLowerCase() === '.git') {
       if (path !== '.git') nestedGits.push(path);
-      return;
+      return true;
     }
     const stats = lstatSync(bytesToFile(`${root}/${path}`), { throwIfNoEntry: false });
     // Gone since the folder was read.
-    if (stats === undefined) return;
+    if (stats === undefined) return false;
     const isLink = stats.isSymbolicLink();
-    const isIgnored = carried.has(path) || (!stats.isFile() && IGNORED_FOLDERS.has(name));
+    const isCarried = carried.has(path);
+    const isIgnored = isCarried || (!stats.isFile() && IGNORED_FOLDERS.has(name));
     const isKept = stats.isDirectory() ? holdsTracked : isTrackedFile;
-    if (isIgnored && !isKept(path)) return;
+    if (isIgnored && !isKept(path)) return isCarried;
     if (stats.isDirectory()) pending.push(path);
     else if (isLink && name.toLowerCase() === '.gitmodules') special.push(path);
     else if (stats.isFile() || isLink) files.push({ path, stats });
     else special.push(path);
+    return true;
   }
 }
 

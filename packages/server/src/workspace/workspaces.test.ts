@@ -423,6 +423,38 @@ describe('setting back', () => {
     valueOf(await fixture.workspaces.checkpoint('run_1', base, 'build/1'));
   });
 
+  test('[WS80] leaves empty folders and pipes that the checkpoint had, and removes newer ones', async () => {
+    const { tree, base, checkpoint, restore } = await started({ 'a/b': '1' });
+    mkdirSync(join(tree, 'out/\u00e9'), { recursive: true });
+    execFileSync('mkfifo', [join(tree, 'pipe')]);
+    const had = listing(tree);
+    const made = await checkpoint(base);
+    expect(made.commit).not.toBe(base.commit);
+    expect(made.tree).toBe(base.tree);
+    // Again without a change: nothing new to say.
+    expect(await checkpoint(made, 'build/2')).toEqual(made);
+    mkdirSync(join(tree, 'later'));
+    execFileSync('mkfifo', [join(tree, 'later.pipe')]);
+    rmSync(join(tree, 'out'), { recursive: true });
+    await restore(made);
+    expect(listing(tree)).toEqual(had);
+    await restore(base, 'review/1');
+    expect(Object.keys(listing(tree))).toEqual(['a', 'a/b']);
+  });
+
+  test('[WS80] makes no folder behind a link that lies in its way now', async () => {
+    const { tree, base, checkpoint, restore, fixture } = await started({ 'a/b': '1' });
+    mkdirSync(join(tree, 'out/node_modules'), { recursive: true });
+    const made = await checkpoint(base);
+    rmSync(join(tree, 'out'), { recursive: true });
+    const outside = join(fixture.stateDir, 'outside');
+    mkdirSync(outside);
+    symlinkSync(outside, join(tree, 'out'));
+    await restore(made);
+    expect(readdirSync(outside)).toEqual([]);
+    expect(statSync(join(tree, 'out')).isDirectory()).toBe(true);
+  });
+
   test('[WS14] moves what no commit can hold out of the tree, whole', async () => {
     const { fixture, base, tree, restore } = await started({ a: 'a' }, { maxFileBytes: 1000 });
     putFiles(tree, { 'out/huge.bin': 'y'.repeat(5000), 'clone/file.txt': 'x' });

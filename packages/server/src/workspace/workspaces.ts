@@ -5,13 +5,14 @@ import type { Checkpoint, Failure, Result, Workspaces } from '@ccdash/core';
 import { applyResult, previewApply } from './apply-result.ts';
 import { bytesToText } from './byte-path.ts';
 import { carriedPaths, carryOverPaths } from './carry-over.ts';
+import { isSameNotes, leftOutOf, notesToText } from './checkpoint-notes.ts';
 import {
   createCheckpointRepository,
   isUnkeepable,
   unkeepableToFailure,
 } from './checkpoint-repository.ts';
 import type { CheckpointRepository } from './checkpoint-repository.ts';
-import { createClones, headLine, isSameHead } from './clone.ts';
+import { createClones } from './clone.ts';
 import { isFullCommitId } from './commit-id.ts';
 import { createGit } from './git.ts';
 import { inspectProject } from './inspect-project.ts';
@@ -99,15 +100,13 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         });
         if (!taken.ok) return taken;
         if (isUnkeepable(taken.value)) return unkeepableToFailure(taken.value, maxFileBytes);
-        const { tree, scan } = taken.value;
-        const before = await clones.headAt(folder, parent);
+        const { tree } = taken.value;
+        const before = await clones.notesAt(folder, parent);
         if (!before.ok) return before;
-        const head = clones.head(folder) ?? before.value;
-        if (tree === parent.tree && isSameHead(head, before.value)) return ok(parent);
-        const skipped = scan.special.map(
-          (path) => `Not kept: ${JSON.stringify(bytesToText(path))}\n`,
-        );
-        const message = `${label}\n\n${skipped.join('')}${headLine(head)}`;
+        const head = clones.head(folder) ?? before.value.head;
+        const notes = { head, leftOut: leftOutOf(taken.value) };
+        if (tree === parent.tree && isSameNotes(notes, before.value)) return ok(parent);
+        const message = `${label}\n\n${notesToText(notes)}`;
         return repository.commit(tree, [parent.commit], message, `checkpoints/${label}`);
       });
     },
@@ -161,13 +160,14 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         const known = checkIds(target);
         if (!known.ok) return known;
         const carried = carriedPaths(folder);
-        const head = await clones.headAt(folder, target);
-        if (!head.ok) return head;
+        const notes = await clones.notesAt(folder, target);
+        if (!notes.ok) return notes;
+        const { head, leftOut } = notes.value;
         const restored = await restoreTree(repository, folder, target, keepAs, {
-          ...{ carried, maxFileBytes },
+          ...{ carried, maxFileBytes, leftOut },
         });
         if (!restored.ok) return restored;
-        const mended = await clones.mend(folder, head.value, keepAs);
+        const mended = await clones.mend(folder, head, keepAs);
         if (!mended.ok) return mended;
         const reset = restored.value === null ? ok(undefined) : await clones.resetIndex(folder);
         return reset.ok ? restored : reset;
@@ -213,8 +213,9 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
           const folder = folderOf(runId);
           const known = checkIds(target);
           if (!known.ok || !isTreeLost(folder)) return known;
-          const head = await clones.headAt(folder, target);
-          return head.ok ? rebuildTree(git, clones, folder, target, head.value, projectDir) : head;
+          const notes = await clones.notesAt(folder, target);
+          if (!notes.ok) return notes;
+          return rebuildTree(git, clones, folder, target, notes.value, projectDir);
         }),
       ),
 
