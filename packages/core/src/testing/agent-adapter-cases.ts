@@ -21,7 +21,14 @@ export interface TrialTurn {
     | { readonly bash: string }
   )[];
   readonly answer?: JsonObject;
-  readonly error?: { readonly status: number; readonly type: string; readonly times?: number };
+  readonly error?: {
+    readonly status: number;
+    readonly type: string;
+    readonly times?: number;
+    readonly retryAfterS?: number;
+    readonly final?: true;
+  };
+  readonly breaks?: { readonly how: 'cut' | 'nonsense' | 'endless'; readonly times?: number };
   readonly stall?: true;
 }
 
@@ -412,6 +419,110 @@ export const AGENT_ADAPTER_CASES: readonly AgentAdapterCase[] = [
       equal([outcome.status, outcome.text], ['succeeded', 'Done.'], 'status and text');
       const notices = facts.filter(({ type }) => type === 'notice');
       equal(JSON.stringify(notices).includes('529'), true, 'whether it was told');
+    },
+  },
+  ...[500, 529].map((status): AgentAdapterCase => {
+    return {
+      rule: 'AG102',
+      name: `an answer of ${status} is overcome when it passes`,
+      run: async ({ createBench }) => {
+        const { outcome } = await play(await createBench(), {
+          turns: [{ error: { status, type: 'overloaded_error', times: 2 }, say: 'Done.' }],
+        });
+        equal([outcome.status, outcome.text], ['succeeded', 'Done.'], 'status and text');
+      },
+    };
+  }),
+  ...(
+    [
+      [401, 'authentication_error', false],
+      [429, 'rate_limit_error', true],
+      [500, 'api_error', true],
+      [529, 'overloaded_error', true],
+    ] as const
+  ).map(([status, type, retryable]): AgentAdapterCase => {
+    const again = retryable ? 'may be tried again' : 'is not tried again by itself';
+    return {
+      rule: 'AG102',
+      name: `a model that answers ${status} for good is a failure that ${again}`,
+      run: async ({ createBench }) => {
+        const { outcome } = await play(await createBench(), {
+          // Said to be final, as programs ask for minutes otherwise.
+          turns: [{ error: { status, type, final: true } }],
+        });
+        equal([outcome.status, outcome.failure?.code], ['failed', 'model_error'], 'the end');
+        equal(outcome.retryable, retryable, 'whether it may be tried again');
+      },
+    };
+  }),
+  {
+    rule: 'AG102',
+    name: 'a rate limit is waited out for as long as the service says',
+    run: async ({ createBench }) => {
+      const { outcome } = await play(await createBench(), {
+        turns: [
+          {
+            error: { status: 429, type: 'rate_limit_error', retryAfterS: 1, times: 1 },
+            say: 'Done.',
+          },
+        ],
+      });
+      equal([outcome.status, outcome.text], ['succeeded', 'Done.'], 'status and text');
+    },
+  },
+  ...(['cut', 'nonsense'] as const).map((how): AgentAdapterCase => {
+    const what = how === 'cut' ? 'an answer that is cut off' : 'an answer that makes no sense';
+    return {
+      rule: 'AG103',
+      name: `${what} is asked for again, and nothing of the half is taken for the whole`,
+      run: async ({ createBench }) => {
+        const bench = await createBench();
+        const { outcome, facts } = await play(bench, {
+          turns: [{ calls: [write('one.txt', '1')] }, { breaks: { how, times: 1 }, say: 'Done.' }],
+        });
+        equal([outcome.status, outcome.text], ['succeeded', 'Done.'], 'status and text');
+        equal(tools(facts), ['Write one.txt', 'ok'], 'the tool calls');
+      },
+    };
+  }),
+  {
+    rule: 'AG103',
+    name: 'an answer that never ends is broken off, and the agent fails',
+    run: async ({ createBench }) => {
+      const { outcome } = await play(await createBench(), {
+        turns: [{ breaks: { how: 'endless' } }],
+      });
+      equal([outcome.status, outcome.failure?.code], ['failed', 'model_error'], 'the end');
+      equal(outcome.retryable, false, 'whether it may be tried again');
+    },
+  },
+  {
+    rule: 'AG104',
+    name: 'an answer that never meets its schema is no success, and may be tried again',
+    run: async ({ createBench }) => {
+      const { outcome } = await play(await createBench(), {
+        outputSchema: SUMMARY_SCHEMA,
+        turns: Array.from({ length: 40 }, () => ({ answer: { summary: 7 } })),
+      });
+      equal([outcome.status, outcome.structured], ['invalid-output', null], 'status and answer');
+      equal(outcome.failure?.code, 'invalid_output', 'the failure');
+      equal(outcome.retryable, true, 'whether it may be tried again');
+    },
+  },
+  {
+    rule: 'AG105',
+    name: 'an agent whose model falls silent can be canceled, and goes on in its session',
+    run: async ({ createBench }) => {
+      const bench = await createBench();
+      const turns = [{ calls: [write('one.txt', '1')] }];
+      const first = bench.start({ turns: [...turns, { stall: true }] });
+      await bench.until(() => tools(first.facts).includes('ok'));
+      await first.handle.cancel('it says nothing');
+      const { status, retryable } = await first.handle.done;
+      equal([status, retryable], ['stopped', true], 'the end');
+      const session = { kind: 'resume', token: sessionOf(first.facts) } as const;
+      const second = await play(bench, { session, turns: [...turns, { say: 'Done.' }] });
+      equal([second.outcome.status, second.outcome.text], ['succeeded', 'Done.'], 'the end');
     },
   },
   {

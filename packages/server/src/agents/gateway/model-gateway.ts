@@ -8,6 +8,7 @@
  * 2. The real key goes to the provider only, the attempt's token to nobody.
  * 3. Once a limit is reached, or the gateway is cut, no model call starts; a cut also breaks off those under way.
  * 4. With a budget in money no call starts whose cost nobody could tell.
+ * 5. An answer that does not end is broken off, and no call follows it.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -24,6 +25,9 @@ import { SERVICES } from './services.ts';
 import { createTokenMeter } from './token-meter.ts';
 import { LARGEST_REQUEST, sendModelError } from './upstream.ts';
 import type { Upstream } from './upstream.ts';
+
+/** Several times what the longest answer of a model needs. */
+const LONGEST_ANSWER = 64 * 1024 * 1024;
 
 export interface ModelGatewayOptions {
   /** Unix socket to listen on; nothing is there yet. */
@@ -67,6 +71,7 @@ export async function createModelGateway(
   const meter = createTokenMeter({ isPriced: work.upstream.kind === 'service' });
   const expected = digestOf(token);
   let isCut = false;
+  let isEndless = false;
 
   /** Why no further call may start; null while one may. */
   function overBudget(body: Buffer): string | null {
@@ -106,6 +111,11 @@ export async function createModelGateway(
       refuse(403, 'permission_error', 'the work is being stopped: no further model call starts');
       return;
     }
+    if (isEndless) {
+      const message = `an answer of the model went on after ${LONGEST_ANSWER} bytes and was broken off: no further model call starts`;
+      refuse(400, 'invalid_request_error', message);
+      return;
+    }
     const over = door.generates === null ? null : overBudget(sent);
     if (over !== null) {
       onLimitReached();
@@ -116,6 +126,7 @@ export async function createModelGateway(
     }
     const gone = new AbortController();
     response.once('close', () => gone.abort());
+    let received = 0;
     await pass({
       request,
       response,
@@ -124,7 +135,13 @@ export async function createModelGateway(
       body: metered(door, sent),
       startMeter: door.generates === null ? null : () => meter.startCall(),
       signal: gone.signal,
-      onActivity,
+      onData: (bytes) => {
+        onActivity();
+        received += bytes;
+        if (received <= LONGEST_ANSWER) return;
+        isEndless = true;
+        gone.abort();
+      },
     });
   }
 

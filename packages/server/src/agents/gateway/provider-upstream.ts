@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from '
 import { request as requestHttps } from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import type { CallMeter } from './token-meter.ts';
-import { sendModelError } from './upstream.ts';
+import { FINAL, sendModelError } from './upstream.ts';
 import type { ModelCall, Upstream } from './upstream.ts';
 
 export interface ProviderOptions {
@@ -42,11 +42,11 @@ export function createProviderUpstream({ baseUrl, key }: ProviderOptions): Upstr
       sendModelError(call.response, call.provider, 502, 'api_error', message);
       return;
     }
-    call.onActivity();
+    call.onData(0);
     const status = answer.statusCode ?? 502;
     const headers = forwarded(answer.headers);
     // A refused key is not accepted the tenth time either.
-    if (status === 401 || status === 403) headers['x-should-retry'] = 'false';
+    if (status === 401 || status === 403) Object.assign(headers, FINAL);
     call.response.writeHead(status, headers);
     const meter = status < 300 ? (call.startMeter?.() ?? null) : null;
     const isStream = answer.headers['content-type']?.startsWith('text/event-stream') ?? false;
@@ -63,7 +63,7 @@ function watched(call: ModelCall, events: CallMeter | null, body: CallMeter | nu
     const kept: Buffer[] = [];
     let length = 0;
     for await (const chunk of chunks) {
-      call.onActivity();
+      call.onData(chunk.length);
       events?.readEvents(chunk);
       length += chunk.length;
       if (body !== null && length <= LARGEST_BODY) kept.push(chunk);

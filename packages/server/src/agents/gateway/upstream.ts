@@ -18,8 +18,8 @@ export interface ModelCall {
   readonly startMeter: (() => CallMeter) | null;
   /** Aborted when the caller goes away or the gateway is cut. */
   readonly signal: AbortSignal;
-  /** Something came from the model. */
-  readonly onActivity: () => void;
+  /** So many bytes came from the model. */
+  readonly onData: (bytes: number) => void;
 }
 
 /** More than any provider takes. */
@@ -35,6 +35,7 @@ export function sendModelError(
   status: number,
   type: string,
   message: string,
+  headers: Readonly<Record<string, string>> = {},
 ): void {
   if (response.headersSent) {
     response.destroy();
@@ -42,11 +43,18 @@ export function sendModelError(
   }
   response.writeHead(status, {
     'content-type': 'application/json',
-    'x-should-retry': retries(status),
+    ...(mayPass(status) ? { 'x-should-retry': 'true' } : FINAL),
+    ...headers,
   });
   response.end(JSON.stringify(errorBody(provider, type, message)));
 }
 
-function retries(status: number): string {
-  return status === 429 || status >= 500 ? 'true' : 'false';
+/** Asked again, it would answer the same; programs that ask all the same need not wait for it. */
+export const FINAL: Readonly<Record<string, string>> = {
+  'x-should-retry': 'false',
+  'retry-after': '0',
+};
+
+function mayPass(status: number): boolean {
+  return status === 429 || status >= 500;
 }

@@ -18,7 +18,9 @@
  *         waitFor: go            # … and until this file exists; relative to the script
  *         answer: { summary: done }   # the structured answer
  *       - error: { status: 529, type: overloaded_error, message: busy, times: 2 }  # without times: always
+ *       - error: { status: 429, type: rate_limit_error, retryAfterS: 1 }   # when to ask again; `final: true`: never
  *       - stall: true            # begins and never ends
+ *       - breaks: { how: cut }   # breaks off; `nonsense`: no words of the protocol; `endless`: goes on and on; also `times`
  *       - say: That is all.      # the last words
  *         usage: { input: 1000, output: 50 }   # tokens the turn counts for
  * ```
@@ -46,6 +48,17 @@ export interface ScriptError {
   readonly message: string;
   /** How often before the turn goes on; null = always. */
   readonly times: number | null;
+  /** The service says to ask again after so many seconds; null when it says nothing of it. */
+  readonly retryAfterS: number | null;
+  /** The service says not to ask again. */
+  readonly final: boolean;
+}
+
+/** An answer that is none. */
+export interface ScriptBreak {
+  readonly how: 'cut' | 'nonsense' | 'endless';
+  /** As of an error. */
+  readonly times: number | null;
 }
 
 export interface ScriptTurn {
@@ -56,6 +69,7 @@ export interface ScriptTurn {
   /** Absolute path. */
   readonly waitFor: string | null;
   readonly error: ScriptError | null;
+  readonly breaks: ScriptBreak | null;
   readonly stall: boolean;
   /** Tokens. */
   readonly usage: { readonly input: number; readonly output: number };
@@ -74,6 +88,7 @@ export const SCRIPT_END: ScriptTurn = {
   delayMs: 0,
   waitFor: null,
   error: null,
+  breaks: null,
   stall: false,
   usage: { input: 100, output: 20 },
 };
@@ -178,23 +193,31 @@ const turnSchema = z
         type: z.string().min(1),
         message: text.optional(),
         times: z.int().min(1).optional(),
+        retryAfterS: z.int().min(0).max(3600).optional(),
+        final: z.literal(true).optional(),
+      })
+      .optional(),
+    breaks: z
+      .strictObject({
+        how: z.enum(['cut', 'nonsense', 'endless']),
+        times: z.int().min(1).optional(),
       })
       .optional(),
     stall: z.literal(true).optional(),
     usage: z.strictObject({ input: tokens, output: tokens }).optional(),
   })
-  .superRefine(({ say, calls, answer, error, stall }, context) => {
+  .superRefine(({ say, calls, answer, error, breaks, stall }, context) => {
     if (answer !== undefined && calls !== undefined) {
       const message = 'an answer ends the work; give its calls a turn of their own';
       context.addIssue({ code: 'custom', message });
     }
     const saysNothing = [say, calls, answer].every((each) => each === undefined);
-    if (error?.times !== undefined && saysNothing) {
+    if ((error?.times ?? breaks?.times) !== undefined && saysNothing) {
       const message = 'an error that passes is followed by say, calls or answer in the same turn';
       context.addIssue({ code: 'custom', message });
     }
-    if ([say, calls, answer, error, stall].every((each) => each === undefined)) {
-      const message = 'a turn has at least one of: say, calls, answer, error, stall';
+    if ([say, calls, answer, error, breaks, stall].every((each) => each === undefined)) {
+      const message = 'a turn has at least one of: say, calls, answer, error, breaks, stall';
       context.addIssue({ code: 'custom', message });
     }
   });
@@ -212,7 +235,7 @@ const fileSchema = z.strictObject({
 });
 
 function toTurn(turn: z.infer<typeof turnSchema>, folder: string): ScriptTurn {
-  const { say, calls, answer, delayMs, waitFor, error, stall, usage } = turn;
+  const { say, calls, answer, delayMs, waitFor, error, breaks, stall, usage } = turn;
   return {
     say: say ?? null,
     calls: (calls ?? []).map(toCall),
@@ -222,7 +245,14 @@ function toTurn(turn: z.infer<typeof turnSchema>, folder: string): ScriptTurn {
     error:
       error === undefined
         ? null
-        : { ...error, message: error.message ?? 'as the script says', times: error.times ?? null },
+        : {
+            ...error,
+            message: error.message ?? 'as the script says',
+            times: error.times ?? null,
+            retryAfterS: error.retryAfterS ?? null,
+            final: error.final ?? false,
+          },
+    breaks: breaks === undefined ? null : { how: breaks.how, times: breaks.times ?? null },
     stall: stall ?? false,
     usage: usage ?? SCRIPT_END.usage,
   };

@@ -108,18 +108,18 @@ async function play(
     if (turn.delayMs > 0) await sleep(turn.delayMs, undefined, { signal: stopping });
     if (turn.waitFor !== null) await waitForFile(turn.waitFor, stopping);
     if (turn.stall) await untilAborted(stopping);
-    const { error } = turn;
-    while (error !== null && progress.errors < (error.times ?? Infinity)) {
-      const message = `the model answered ${error.status} ${error.type}: ${error.message}`;
-      save((progress = { ...progress, errors: progress.errors + 1 }));
-      if (error.times === null) {
-        const hint = 'retry the step';
-        const retryable = error.status === 429 || error.status >= 500;
-        return failedOutcome({ code: 'model_error', message, hint }, { text, retryable });
+    for (let past = 0; ; past += 1) {
+      const trouble = troubleOf(turn, past);
+      if (trouble === null) return null;
+      if (past < progress.errors) continue;
+      const { message, retryable } = trouble;
+      save((progress = { ...progress, errors: past + 1 }));
+      if (trouble.isLasting) {
+        const failure = { code: 'model_error', message, hint: 'retry the step' };
+        return failedOutcome(failure, { text, retryable });
       }
       context.emit({ type: 'notice', level: 'warn', text: message });
     }
-    return null;
   }
 
   function say(words: string): void {
@@ -193,6 +193,29 @@ function open(context: Context, version: string): Opened | Failure {
   const save = (next: ScriptProgress): void => writeProgress(path, next);
   save(progress.value);
   return { script, progress: progress.value, save, check: check?.value ?? null };
+}
+
+interface Trouble {
+  readonly message: string;
+  readonly retryable: boolean;
+  /** It does not pass. */
+  readonly isLasting: boolean;
+}
+
+/** What keeps a turn from its items after `past` troubles; null when nothing does any more. */
+function troubleOf({ error, breaks }: ScriptTurn, past: number): Trouble | null {
+  const errors = error === null ? 0 : (error.times ?? Infinity);
+  if (error !== null && past < errors) {
+    const message = `the model answered ${error.status} ${error.type}: ${error.message}`;
+    const retryable = error.status === 429 || error.status >= 500;
+    return { message, retryable, isLasting: error.times === null };
+  }
+  if (breaks === null || past - errors >= (breaks.times ?? Infinity)) return null;
+  return {
+    message: `the answer of the model was none (${breaks.how})`,
+    retryable: breaks.how !== 'endless',
+    isLasting: breaks.times === null,
+  };
 }
 
 type Item =
