@@ -360,7 +360,9 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       [...states.values()].flatMap((state) =>
         [...state.approvals.values()].map((approval) => approvalToView(state.runId, approval)),
       ),
-    runEvents: (runId, from) => [...store.readRun(runId, from)],
+    runEvents: (runId, from, limit) => [...store.readRun(runId, from)].slice(0, limit),
+    eventCount: (runId) =>
+      runId === null ? store.size() : (store.lastOf(runId)?.sequence ?? -1) + 1,
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

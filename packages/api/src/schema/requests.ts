@@ -82,9 +82,31 @@ export interface ControlRequest {
   readonly digest: string | null;
 }
 
-export interface PageQuery {
-  readonly from: number;
+/** A window of events by their numbers, and which of them; the filters all have to fit. */
+export interface EventsQuery {
+  /** The first number of the window; 0 when neither this nor `before` is given. */
+  readonly from?: number | undefined;
+  /** The window ends before this number. */
+  readonly before?: number | undefined;
   readonly limit: number;
+  readonly types?: readonly string[] | undefined;
+  readonly step?: string | undefined;
+  readonly attempt?: number | undefined;
+  /** Only what went wrong. */
+  readonly errors: boolean;
+  /** Only what has this text in it, in any case. */
+  readonly find?: string | undefined;
+  /** Only what this person, agent or part of the server did. */
+  readonly actor?: string | undefined;
+}
+
+export interface AuditQuery extends EventsQuery {
+  readonly run?: string | undefined;
+}
+
+export interface OutputQuery {
+  /** Goes on until the attempt has ended. */
+  readonly follow: boolean;
 }
 
 export interface ApprovalsQuery {
@@ -218,9 +240,37 @@ export const controlRequest: z.ZodType<ControlRequest> = z.strictObject({
   digest,
 });
 
-export const pageQuery: z.ZodType<PageQuery> = z.strictObject({
-  from: z.coerce.number().int().min(0).default(0),
+const number = z.coerce.number().int().min(0);
+const EVENTS_SHAPE = {
+  from: number.optional(),
+  before: number.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(200),
+  /** Names of event types, with commas between them. */
+  types: z
+    .string()
+    .max(2000)
+    .transform((text) => text.split(','))
+    .optional(),
+  step: stepId.min(1).optional(),
+  attempt: z.coerce.number().int().min(1).optional(),
+  errors: z.stringbool().default(false),
+  find: z.string().min(1).max(200).optional(),
+  actor: z.string().min(1).max(200).optional(),
+};
+const ONE_END = 'a window has `from` or `before`, not both';
+const hasOneEnd = ({ from, before }: EventsQuery): boolean =>
+  from === undefined || before === undefined;
+
+export const eventsQuery: z.ZodType<EventsQuery> = z
+  .strictObject(EVENTS_SHAPE)
+  .refine(hasOneEnd, ONE_END);
+
+export const auditQuery: z.ZodType<AuditQuery> = z
+  .strictObject({ ...EVENTS_SHAPE, run: z.string().min(1).max(200).optional() })
+  .refine(hasOneEnd, ONE_END);
+
+export const outputQuery: z.ZodType<OutputQuery> = z.strictObject({
+  follow: z.stringbool().default(false),
 });
 
 export const approvalsQuery: z.ZodType<ApprovalsQuery> = z.strictObject({

@@ -268,6 +268,10 @@ export const eventPage: z.ZodType = z.object({
   events: z.array(eventResponse),
   /** Where the next page begins; null at the end. */
   next: z.int().nullable(),
+  /** What the page before this one ends before; null at the beginning. */
+  previous: z.int().nullable(),
+  /** How many events there are, filtered or not. */
+  count: z.int(),
 });
 
 export const problemInPlan: z.ZodType = z.object({

@@ -218,8 +218,10 @@ export interface Workbench {
   diffOfApproval(approvalId: string): Promise<Result<DiffView, WorkbenchRefusal>>;
   /** Every approval request of the project, newest first. */
   approvals(): readonly ApprovalView[];
-  /** Events of a run, oldest first. */
-  runEvents(runId: string, fromSequence: number): readonly StoredEvent[];
+  /** Events of a run, oldest first; all of them without a limit. */
+  runEvents(runId: string, fromSequence: number, limit?: number): readonly StoredEvent[];
+  /** How many events a run has, or with null the whole log. */
+  eventCount(runId: string | null): number;
   /** Calls back with each event once it is durable. Returns how to stop. */
   subscribe(listener: (event: StoredEvent) => void): () => void;
   /** Path of the whole output of an attempt; null when there is no such attempt. */

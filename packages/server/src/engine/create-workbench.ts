@@ -196,7 +196,14 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
           .map((approval) => approvalToView(state.runId, approval))
           .reverse(),
       ),
-    runEvents: (runId, fromSequence) => [...store.readRun(runId, fromSequence)],
+    runEvents: (runId, fromSequence, limit = Infinity) => [
+      ...take(store.readRun(runId, fromSequence), limit),
+    ],
+    eventCount: (runId) => {
+      if (runId === null) return store.size();
+      const last = store.lastOf(runId)?.sequence ?? null;
+      return last === null ? 0 : last + 1;
+    },
     subscribe: (listener) => engine.subscribe(listener),
     outputPath: (runId, step, attempt) => {
       const known = stateOf(runId)?.steps.get(step)?.attempts[attempt - 1] !== undefined;
@@ -211,6 +218,15 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
   function statesNewestFirst(): readonly RunState[] {
     const states = store.runIds().map((runId) => stateOf(runId));
     return states.filter((state) => state !== null).reverse();
+  }
+}
+
+function* take<T>(items: Iterable<T>, count: number): Iterable<T> {
+  let taken = 0;
+  for (const item of items) {
+    yield item;
+    taken += 1;
+    if (taken >= count) return;
   }
 }
 

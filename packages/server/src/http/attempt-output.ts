@@ -1,20 +1,33 @@
-/** The output of an attempt as a file to take away: whole, or a range of it. */
+/** The output of an attempt as a file to take away: whole, a range of it, or all that comes until the attempt has ended. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Problem } from './problem.ts';
 
 const CHUNK_BYTES = 65_536;
+/** How soon bytes that have come are seen by who follows. */
+const LOOK_MS = 100;
 
 /**
  * What `path` holds now; an output that nothing was written to yet is empty. A NUL byte near its beginning makes it
  * `application/octet-stream`. A Range header of several ranges, or of another unit, is taken for none.
- * Problems: RangeNotSatisfiable.
+ * `isOver` follows it: the answer ends once that is true and everything has been sent; of a range its first byte counts,
+ * which may be still to come. Problems: RangeNotSatisfiable.
  */
 export async function outputToResponse(
   path: string,
   range: string | null,
+  isOver: (() => boolean) | null,
 ): Promise<Response | Problem> {
+  if (isOver !== null) {
+    const [, first = '0'] = /^bytes=(\d{1,15})-/.exec(range ?? '') ?? [];
+    const headers = {
+      'content-type': 'text/plain; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+    };
+    return new Response(followOf(path, Number(first), isOver), { headers });
+  }
   const file = await openFile(path);
   if (file === null)
     return new Response('', { headers: headersOf('text/plain; charset=utf-8', 0) });
@@ -96,4 +109,44 @@ function streamOf(file: FileHandle, start: number, end: number): ReadableStream<
     },
     cancel: () => file.close(),
   });
+}
+
+/** Bytes from `start` on as they are written, at the pace of who reads. */
+function followOf(path: string, start: number, isOver: () => boolean): ReadableStream<Uint8Array> {
+  let position = start;
+  let isWanted = true;
+  return new ReadableStream({
+    pull: async (controller) => {
+      while (isWanted) {
+        // Asked before the file is read: what is written last is not missed.
+        const isLast = isOver();
+        const bytes = await bytesAt(path, position);
+        if (bytes.length > 0) {
+          position += bytes.length;
+          controller.enqueue(bytes);
+          return;
+        }
+        if (isLast) {
+          controller.close();
+          return;
+        }
+        await wait(LOOK_MS);
+      }
+    },
+    cancel: () => {
+      isWanted = false;
+    },
+  });
+}
+
+async function bytesAt(path: string, position: number): Promise<Uint8Array> {
+  const file = await openFile(path);
+  if (file === null) return new Uint8Array();
+  try {
+    const bytes = new Uint8Array(CHUNK_BYTES);
+    const { bytesRead } = await file.read(bytes, 0, CHUNK_BYTES, position);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }

@@ -1,16 +1,19 @@
 /**
- * Events of a run as `text/event-stream`: what the log has, then what comes, without a gap or a double.
+ * Events as `text/event-stream`: what the log has, then what comes, without a gap or a double.
  *
  * 1. Each event is encoded once, however many clients follow.
  * 2. A client takes frames at its own pace; one that falls too far behind is cut off, and goes on from Last-Event-ID.
+ * 3. What the log has is read in parts as the client takes it: a long log is never held as a whole.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { StoredEvent } from '@ccdash/core';
-import type { Workbench } from '../base/workbench.ts';
+import type { EventSource } from './event-source.ts';
 
 export interface EventStreamOptions {
-  readonly workbench: Pick<Workbench, 'runEvents' | 'subscribe'>;
-  readonly runId: string;
-  readonly fromSequence: number;
+  readonly source: Pick<EventSource, 'read' | 'numberOf' | 'subscribe'>;
+  /** The number of the first event. */
+  readonly from: number;
+  readonly matches: (event: StoredEvent) => boolean;
   readonly heartbeatMs: number;
   /** Live events that a client may be behind with. */
   readonly maxPending: number;
@@ -20,16 +23,20 @@ export interface EventStreamOptions {
   readonly ending: AbortSignal;
 }
 
+/** Events of the log that are read at once. */
+const CHUNK = 250;
+
 const encoder = new TextEncoder();
 const HEARTBEAT = encoder.encode(': still here\n\n');
-const frameByEvent = new WeakMap<StoredEvent, Uint8Array>();
+const framesByEvent = new WeakMap<StoredEvent, Map<number, Uint8Array>>();
 
 export function createEventStream(options: EventStreamOptions): ReadableStream<Uint8Array> {
-  const { workbench, runId, fromSequence, heartbeatMs, maxPending, disconnect } = options;
-  const { ending } = options;
-  let next = fromSequence;
-  let replay: readonly StoredEvent[] = [];
-  let replayed = 0;
+  const { source, from, matches, heartbeatMs, maxPending, disconnect, ending } = options;
+  let next = from;
+  let chunk: readonly StoredEvent[] = [];
+  let taken = 0;
+  /** Until the log has nothing more: what is announced meanwhile is in the log, and read from there. */
+  let isReplaying = true;
   const live: StoredEvent[] = [];
   let wake: (() => void) | null = null;
   let unsubscribe = (): void => undefined;
@@ -44,26 +51,31 @@ export function createEventStream(options: EventStreamOptions): ReadableStream<U
     wake?.();
   }
 
-  function take(): StoredEvent | undefined {
-    if (replayed < replay.length) return replay[replayed++];
-    replay = [];
-    replayed = 0;
+  function announce(event: StoredEvent): void {
+    if (isReplaying || source.numberOf(event) === null || !matches(event)) return;
+    live.push(event);
+    if (live.length > maxPending) {
+      close();
+      disconnect();
+    } else wake?.();
+  }
+
+  async function take(): Promise<StoredEvent | undefined> {
+    while (isReplaying && isOpen) {
+      if (taken < chunk.length) return chunk[taken++];
+      if (taken > 0) await nextTurn();
+      taken = 0;
+      // An empty chunk and the switch to live in one turn: nothing is appended in between.
+      chunk = source.read(next, CHUNK);
+      isReplaying = chunk.length > 0;
+    }
     return live.shift();
   }
 
   return new ReadableStream<Uint8Array>(
     {
       start: (controller) => {
-        // Both in one turn: nothing is appended in between, and what overlaps is left out by its number.
-        unsubscribe = workbench.subscribe((event) => {
-          if (event.runId !== runId) return;
-          live.push(event);
-          if (live.length > maxPending) {
-            close();
-            disconnect();
-          } else wake?.();
-        });
-        replay = workbench.runEvents(runId, fromSequence);
+        unsubscribe = source.subscribe(announce);
         // Only while the client keeps up: a heartbeat must not add to what it is behind with.
         heartbeat = setInterval(() => {
           if (isOpen && (controller.desiredSize ?? 0) > 0) controller.enqueue(HEARTBEAT);
@@ -73,17 +85,22 @@ export function createEventStream(options: EventStreamOptions): ReadableStream<U
       },
       pull: async (controller) => {
         while (isOpen) {
-          const event = take();
+          const event = await take();
           if (event === undefined) {
             await new Promise<void>((resolve) => {
               wake = resolve;
+              // Something may have come, or the end, since nothing was there.
+              if (live.length > 0 || !isOpen) resolve();
             });
             wake = null;
-          } else if ((event.sequence ?? -1) >= next) {
-            next = (event.sequence ?? 0) + 1;
-            controller.enqueue(frameOf(event));
-            return;
+            continue;
           }
+          const number = source.numberOf(event);
+          if (number === null || number < next) continue;
+          next = number + 1;
+          if (!matches(event)) continue;
+          controller.enqueue(frameOf(event, number));
+          return;
         }
         if (ending.aborted) controller.close();
       },
@@ -93,16 +110,19 @@ export function createEventStream(options: EventStreamOptions): ReadableStream<U
   );
 }
 
-/** Where a stream begins after Last-Event-ID; null when that is not a sequence number. */
-export function sequenceAfter(lastEventId: string): number | null {
+/** Where a stream begins after Last-Event-ID; null when that is not a number. */
+export function numberAfter(lastEventId: string): number | null {
   return /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) + 1 : null;
 }
 
-function frameOf(event: StoredEvent): Uint8Array {
-  let frame = frameByEvent.get(event);
+/** An event has one number in its run and another in the log. */
+function frameOf(event: StoredEvent, number: number): Uint8Array {
+  const frames = framesByEvent.get(event) ?? new Map<number, Uint8Array>();
+  framesByEvent.set(event, frames);
+  let frame = frames.get(number);
   if (frame === undefined) {
-    frame = encoder.encode(`id: ${event.sequence ?? ''}\ndata: ${JSON.stringify(event)}\n\n`);
-    frameByEvent.set(event, frame);
+    frame = encoder.encode(`id: ${number}\ndata: ${JSON.stringify(event)}\n\n`);
+    frames.set(number, frame);
   }
   return frame;
 }

@@ -12,7 +12,9 @@ import {
   overrideRequest,
   reviewRequest,
   openApiDocument,
-  pageQuery,
+  auditQuery,
+  eventsQuery,
+  outputQuery,
   pauseRequest,
   tellRequest,
   planTextRequest,
@@ -20,15 +22,18 @@ import {
   restartRequest,
   revisionQuery,
 } from '@ccdash/api';
-import type { PlanProblem, RouteName } from '@ccdash/api';
+import type { AuditQuery, PlanProblem, RouteName } from '@ccdash/api';
 import { err, ok } from '@ccdash/core';
-import type { Plan, Result, RunView, StoredEvent } from '@ccdash/core';
+import type { Plan, Result, RunView } from '@ccdash/core';
 import type { z } from 'zod';
 import type { Proof, Statement } from '../base/people.ts';
 import type { Features } from '../base/features.ts';
 import type { Caller, ControlRequest, Workbench, WorkbenchRefusal } from '../base/workbench.ts';
 import { outputToResponse } from './attempt-output.ts';
-import { createEventStream, sequenceAfter } from './event-stream.ts';
+import { eventFilter, readEventPage } from './event-pages.ts';
+import { eventsOfLog, eventsOfRun } from './event-source.ts';
+import type { EventSource } from './event-source.ts';
+import { createEventStream, numberAfter } from './event-stream.ts';
 import { createPeopleHandlers } from './people-handlers.ts';
 import type { PeopleHandlerOptions } from './people-handlers.ts';
 import { refusalToProblem } from './problem.ts';
@@ -135,30 +140,9 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
     listRuns: () => Response.json(workbench.runs()),
     getRun: (call) => withRun(call, (run) => Response.json(run)),
     runEvents: (call) =>
-      withRun(call, (run) => {
-        const { from, limit } = call.query(pageQuery);
-        if (!(call.headers.get('accept') ?? '').includes('text/event-stream')) {
-          return eventPage(workbench.runEvents(run.id, from).slice(0, limit + 1), limit, (event) =>
-            Number(event.sequence),
-          );
-        }
-        const lastEventId = call.headers.get('last-event-id');
-        const fromSequence = lastEventId === null ? from : sequenceAfter(lastEventId);
-        if (fromSequence === null) {
-          return {
-            error: 'QueryInvalid',
-            detail: `Last-Event-ID ${JSON.stringify(lastEventId)} is no sequence number.`,
-            hint: 'Send the id of the last frame, or none.',
-          };
-        }
-        const stream = createEventStream({
-          ...options,
-          runId: run.id,
-          fromSequence,
-          disconnect: call.disconnect,
-        });
-        return new Response(stream, { headers: { 'content-type': 'text/event-stream' } });
-      }),
+      withRun(call, (run) =>
+        answerEvents(call, eventsOfRun(workbench, run.id), call.query(eventsQuery)),
+      ),
     attemptOutput: async (call) => {
       const { id, step, number } = attemptOf(call);
       const path = number === null ? null : workbench.outputPath(id, step, number);
@@ -169,7 +153,14 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
           hint: `See its attempts: ccdash run show ${id}`,
         };
       }
-      return outputToResponse(path, call.headers.get('range'));
+      const isOver = (): boolean => {
+        const attempt = workbench.run(id)?.steps.find((one) => one.id === step)?.attempts[
+          (number ?? 0) - 1
+        ];
+        return attempt?.endedAt !== null || options.ending.aborted;
+      };
+      const { follow } = call.query(outputQuery);
+      return outputToResponse(path, call.headers.get('range'), follow ? isOver : null);
     },
     diffOfRun: async (call) => {
       const { step, attempt } = call.query(diffQuery);
@@ -282,10 +273,7 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       const request = { type: 'review', approvalId, ...call.body(reviewRequest) } as const;
       return answer(await workbench.request(approval.runId, request, call.caller));
     },
-    auditEvents: (call) => {
-      const { from, limit } = call.query(pageQuery);
-      return eventPage(workbench.auditEvents(from, limit + 1), limit, (event) => event.position);
-    },
+    auditEvents: (call) => answerEvents(call, eventsOfLog(workbench), call.query(auditQuery)),
     auditVerify: async () => Response.json(await workbench.auditVerify()),
     auditExport: () =>
       new Response(linesToStream(workbench.auditExport()), {
@@ -318,7 +306,34 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
     return { ...caller, assurance, evidence };
   }
 
-  function withRun(call: Call, act: (run: RunView) => Response | Problem): Response | Problem {
+  /** A page, or for who asks for a stream that. */
+  async function answerEvents(
+    call: Call,
+    source: EventSource,
+    query: AuditQuery,
+  ): Promise<Response | Problem> {
+    if (!(call.headers.get('accept') ?? '').includes('text/event-stream')) {
+      return Response.json(await readEventPage(source, query));
+    }
+    const lastEventId = call.headers.get('last-event-id');
+    const from = lastEventId === null ? (query.from ?? 0) : numberAfter(lastEventId);
+    if (from === null) {
+      return {
+        error: 'QueryInvalid',
+        detail: `Last-Event-ID ${JSON.stringify(lastEventId)} is no number of an event.`,
+        hint: 'Send the id of the last frame, or none.',
+      };
+    }
+    const { disconnect } = call;
+    const matches = eventFilter(query);
+    const stream = createEventStream({ ...options, source, from, matches, disconnect });
+    return new Response(stream, { headers: { 'content-type': 'text/event-stream' } });
+  }
+
+  function withRun<T extends Promise<Response | Problem> | Response | Problem>(
+    call: Call,
+    act: (run: RunView) => T,
+  ): T | Problem {
     const runId = call.param('id');
     const run = workbench.run(runId);
     return run === null ? refusalToProblem({ type: 'RunNotFound', runId }) : act(run);
@@ -345,17 +360,6 @@ function invalidPlan(file: string, problems: readonly PlanProblem[]): Problem {
     hint: `See all of them: ccdash plan check ${file}`,
     problems,
   };
-}
-
-/** `events` has one more than `limit` when there is a next page. */
-function eventPage(
-  events: readonly StoredEvent[],
-  limit: number,
-  numberOf: (event: StoredEvent) => number,
-): Response {
-  const following = events[limit];
-  const next = following === undefined ? null : numberOf(following);
-  return Response.json({ events: events.slice(0, limit), next });
 }
 
 function attemptOf(call: Call): { id: string; step: string; number: number | null } {
