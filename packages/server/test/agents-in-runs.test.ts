@@ -9,12 +9,22 @@ import { until } from './host-fixture.ts';
 
 const SCRIPT = `version: 1
 scripts:
+  - when: be told
+    turns:
+      - calls: [{ write: { path: first.txt, content: one } }]
+      - waitFor: told
+        say: All written.
   - when: wait here
     turns:
       - calls: [{ write: { path: first.txt, content: one } }]
       - waitFor: go
         calls: [{ write: { path: second.txt, content: two } }]
       - say: All written.
+  - when: use it up
+    turns:
+      - calls: [{ write: { path: spent.txt, content: one } }]
+      - calls: [{ write: { path: spent.txt, content: two } }]
+      - say: All spent.
   - turns:
       - say: Hello.
 `;
@@ -51,6 +61,29 @@ describe('an attempt of an agent', () => {
     const versions = { interface: 1, adapter: '1', sdk: null, program: null };
     expect(bench.events(runId, 'AttemptStarted')).toMatchObject([{ data: { versions } }]);
     expect(stepOf(run, 'work').attempts).toMatchObject([{ versions, model: null }]);
+  });
+
+  test('[AG106] [AG107] that has used up its budget blocks its step, with its work in the workspace, and begins no more', async () => {
+    const runId = await bench.launch(agent('use it up', ', budget: { turns: 1 }'), HEAD);
+    const blocked = await bench.rest(runId);
+    expect(blocked.blocked).toMatchObject([{ reason: 'budget_exceeded', step: 'work' }]);
+    expect(stepOf(blocked, 'work')).toMatchObject({
+      status: 'blocked',
+      reason: 'the agent has used its 1 turns before it had finished',
+      hint: expect.stringContaining('raise its budget') as string,
+      attempts: [{ usage: { turns: 1 } }],
+    });
+    expect(bench.events(runId, 'AttemptExhausted')).toHaveLength(1);
+    expect(readFileSync(bench.inTree(runId, 'spent.txt'), 'utf8')).toBe('one');
+    for (const type of ['resume', 'retry'] as const) {
+      expect(await bench.ask(runId, { type, step: 'work', reason: null })).toBe('ok');
+      const again = await bench.rest(runId);
+      expect(stepOf(again, 'work')).toMatchObject({
+        status: 'blocked',
+        reason: expect.stringContaining('no turns left') as string,
+      });
+      expect(bench.events(runId, 'AttemptStarted')).toHaveLength(1);
+    }
   });
 
   test('[AG95] does not begin with an option that its agent does not know', async () => {
@@ -97,11 +130,12 @@ describe('an attempt of an agent', () => {
 
 describe('a person who tells an agent something', () => {
   test('[AG100] stops it and goes on in its session with the message, which is in the log', async () => {
-    const runId = await bench.launch(agent('wait here again'), HEAD);
+    const runId = await bench.launch(agent('be told'), HEAD);
     await until(() => existsSync(bench.inTree(runId, 'first.txt')));
     const tell = { type: 'tell', step: 'work', text: 'Use tabs.\n# not a heading' } as const;
     expect(await bench.ask(runId, { ...tell, restart: false })).toBe('CannotBeTold');
     expect(await bench.ask(runId, { ...tell, restart: true })).toBe('ok');
+    writeFileSync(join(bench.folder, 'told'), '');
     const run = await bench.rest(runId);
     expect(stepOf(run, 'work')).toMatchObject({
       status: 'succeeded',

@@ -207,6 +207,7 @@ const dataByType: RunEventData = {
   AttemptRetrying: { ...attempt, ...end, notBeforeMs: 1_800_000_000_000 },
   AttemptInterrupted: { ...attempt, detail: 'its host is gone' },
   AttemptCanceled: { ...attempt, ...end, setAside: checkpoint },
+  AttemptExhausted: { ...attempt, ...end },
   AttemptSuperseded: { ...attempt, ...end, exitCode: null, output: null, usage: null },
 };
 

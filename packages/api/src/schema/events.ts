@@ -131,6 +131,8 @@ const usage = z.object({
   outputTokens: count.nullable(),
   cachedTokens: count.nullable(),
   usd: z.number().nonnegative().nullable(),
+  turns: count.optional(),
+  timeMs: count.optional(),
 });
 const outputSummary = z.object({ bytes: count, sha256: text, tail: texts });
 const checkResult = z.object({ check: text, pass: z.boolean(), evidence: text });
@@ -274,7 +276,7 @@ const dataSchemas = {
   StepDenied: z.object({ ...step, subjectDigest: text, verdict: policyVerdict }),
   StepBlocked: z.object({
     ...step,
-    reason: z.enum(['configuration', 'adapter_unavailable']),
+    reason: z.enum(['configuration', 'adapter_unavailable', 'budget_exceeded']),
     failure,
   }),
   StepSkipped: z.object({ ...step, cause: z.literal('condition') }),
@@ -387,6 +389,7 @@ const dataSchemas = {
     output: outputSummary.nullable().exactOptional(),
     usage: usage.nullable().exactOptional(),
   }),
+  AttemptExhausted: z.object(attemptEnd),
   AttemptCanceled: z.object(attemptEnd),
   AttemptSuperseded: z.object(attemptEnd),
 } satisfies { readonly [T in RunEventType]: z.ZodType<RunEventData[T]> };

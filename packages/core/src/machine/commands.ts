@@ -44,7 +44,7 @@ export type Evaluation =
   | { readonly outcome: 'condition-false' }
   | {
       readonly outcome: 'blocked';
-      readonly reason: 'configuration' | 'adapter_unavailable';
+      readonly reason: 'configuration' | 'adapter_unavailable' | 'budget_exceeded';
       readonly failure: Failure;
     }
   | ({
@@ -75,6 +75,8 @@ export type AttemptReportEnd =
       readonly changedPaths: number;
     }
   | ({ readonly outcome: 'failed'; readonly retryable: boolean } & AttemptEnd)
+  /** Its budget is used up before it had finished. */
+  | ({ readonly outcome: 'exhausted' } & AttemptEnd)
   /** Told to stop, and it did. */
   | ({ readonly outcome: 'stopped' } & AttemptEnd)
   /** Its host is gone, and nothing tells how the work ended. */

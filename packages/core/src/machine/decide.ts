@@ -450,6 +450,11 @@ function endAttempt(draft: Draft, command: Of<'EndAttempt'>): Refusal | null {
     failAttempt(draft, ref, end);
     return null;
   }
+  if (end.outcome === 'exhausted') {
+    const { outcome: _, ...ended } = end;
+    draft.emit({ type: 'AttemptExhausted', data: { ...ref, ...ended } });
+    return null;
+  }
   const detail = end.outcome === 'interrupted' ? end.detail : end.failure.message;
   const { exitCode = null, output = null, usage = null } = end;
   const known = {
@@ -506,7 +511,7 @@ function endWithout(
   end: Exclude<AttemptReportEnd, { outcome: 'never-started' }>,
   code: 'canceled' | 'superseded',
 ): AttemptEnd {
-  if (end.outcome === 'failed' || end.outcome === 'stopped') {
+  if (end.outcome === 'failed' || end.outcome === 'stopped' || end.outcome === 'exhausted') {
     const { failure, exitCode, output, usage, checks, setAside } = end;
     return { failure, exitCode, output, usage, checks, setAside };
   }
@@ -661,7 +666,8 @@ function resumeRun(draft: Draft, only: StepId | null, reason: string | null): Re
 function canResume(step: StepState): boolean {
   if (step.status === 'interrupted') return true;
   const wants = step.status === 'blocked' ? (step.waiting?.reason ?? 'approval') : 'approval';
-  const isOutside = wants === 'configuration' || wants === 'adapter_unavailable';
+  const isOutside =
+    wants === 'configuration' || wants === 'adapter_unavailable' || wants === 'budget_exceeded';
   return isOutside && step.next === 'continue' && lastWorked(step)?.status === 'interrupted';
 }
 

@@ -86,6 +86,10 @@ export interface Usage {
   readonly outputTokens: number | null;
   readonly cachedTokens: number | null;
   readonly usd: number | null;
+  /** Answers of the model, those to its own agents included; older logs do not say. */
+  readonly turns?: number | undefined;
+  /** At work under a time limit, without what it waited for people. Absent where there was none. */
+  readonly timeMs?: number | undefined;
 }
 
 /** The whole output of an attempt, kept in a file; here its size, digest and last lines (already redacted). */
@@ -242,7 +246,7 @@ export interface RunEventData {
   };
   StepDenied: Stepped & { readonly subjectDigest: string; readonly verdict: PolicyVerdict };
   StepBlocked: Stepped & {
-    readonly reason: 'configuration' | 'adapter_unavailable';
+    readonly reason: 'configuration' | 'adapter_unavailable' | 'budget_exceeded';
     readonly failure: Failure;
   };
   StepSkipped: Stepped & { readonly cause: 'condition' };
@@ -365,6 +369,8 @@ export interface RunEventData {
   AttemptInterrupted: Attempted & { readonly detail: string } & Partial<
       Pick<AttemptEnd, 'exitCode' | 'output' | 'usage'>
     >;
+  /** Its budget is used up. What it has made so far stays in the workspace, and is kept as `setAside` as well. */
+  AttemptExhausted: Attempted & AttemptEnd;
   AttemptCanceled: Attempted & AttemptEnd;
   AttemptSuperseded: Attempted & AttemptEnd;
 }

@@ -263,6 +263,12 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       endAttempt(state, event, 'interrupted', fields);
       return;
     }
+    case 'AttemptExhausted':
+      endAttempt(state, event, 'interrupted', endFields(event.data), {
+        waiting: { reason: 'budget_exceeded' },
+        next: 'continue',
+      });
+      return;
     case 'AttemptCanceled':
       endAttempt(state, event, 'canceled', endFields(event.data));
       return;
@@ -561,6 +567,7 @@ type EndEvent = Extract<
       | 'AttemptFailed'
       | 'AttemptRetrying'
       | 'AttemptInterrupted'
+      | 'AttemptExhausted'
       | 'AttemptCanceled'
       | 'AttemptSuperseded'
       | 'AttemptSucceeded';

@@ -86,7 +86,7 @@ export interface Made {
 export type Waiting =
   | { readonly reason: 'approval'; readonly approvalId: string }
   | { readonly reason: 'policy_denied' }
-  | { readonly reason: 'configuration' | 'adapter_unavailable' };
+  | { readonly reason: 'configuration' | 'adapter_unavailable' | 'budget_exceeded' };
 
 export interface StepState {
   readonly id: StepId;

@@ -17,7 +17,12 @@ export type RunStatus = (typeof RUN_STATUSES)[number];
 
 export interface BlockedReason {
   readonly reason:
-    'approval' | 'policy_denied' | 'interrupted' | 'adapter_unavailable' | 'configuration';
+    | 'approval'
+    | 'policy_denied'
+    | 'interrupted'
+    | 'adapter_unavailable'
+    | 'configuration'
+    | 'budget_exceeded';
   readonly step: StepId;
   readonly approval: string | null;
 }

@@ -42,6 +42,7 @@ export type StepTransitionEvent =
   | 'AttemptFailed'
   | 'AttemptRetrying'
   | 'AttemptInterrupted'
+  | 'AttemptExhausted'
   | 'AttemptNeverStarted'
   | 'AttemptCanceled'
   | 'AttemptSuperseded';
@@ -74,6 +75,7 @@ export const STEP_TRANSITIONS: readonly StepTransition[] = [
   { from: 'running', event: 'AttemptFailed', to: 'failed' },
   { from: 'running', event: 'AttemptRetrying', to: 'ready' },
   { from: 'running', event: 'AttemptInterrupted', to: 'interrupted' },
+  { from: 'running', event: 'AttemptExhausted', to: 'blocked' },
   { from: 'running', event: 'AttemptNeverStarted', to: 'pending' },
   { from: 'running', event: 'AttemptCanceled', to: 'canceled' },
   { from: 'running', event: 'AttemptSuperseded', to: 'stale' },

@@ -87,6 +87,7 @@ export function testSuccess(
 export const SUCCEEDED: AttemptReportEnd = { outcome: 'succeeded', ...testSuccess() };
 export const FAILED: AttemptReportEnd = { outcome: 'failed', retryable: false, ...testEnd() };
 export const FAILED_RETRYABLE: AttemptReportEnd = { ...FAILED, retryable: true };
+export const EXHAUSTED: AttemptReportEnd = { outcome: 'exhausted', ...testEnd() };
 export const STOPPED: AttemptReportEnd = { outcome: 'stopped', ...testEnd(testFailure('stopped')) };
 export const GONE: AttemptReportEnd = { outcome: 'interrupted', detail: 'its host is gone' };
 export const NEVER_STARTED: AttemptReportEnd = { outcome: 'never-started' };

@@ -15,6 +15,7 @@ import {
   ANYBODY,
   BOB,
   COMMANDS,
+  EXHAUSTED,
   FAILED,
   FAILED_RETRYABLE,
   GONE,
@@ -78,6 +79,7 @@ export const ALL_ENDS: Surroundings['ends'] = [
   STOPPED,
   GONE,
   NEVER_STARTED,
+  EXHAUSTED,
 ];
 
 export function outsideMoves(state: RunState, around: Surroundings): readonly Move[] {

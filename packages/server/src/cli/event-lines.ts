@@ -269,6 +269,11 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
           note(`ccdash resume ${runId} ${step}`),
         ];
       }
+      case 'AttemptExhausted': {
+        const { step, failure } = event.data;
+        const hint = failure.hint === null ? [] : [note(failure.hint)];
+        return [transition(event, 'wait', step, 'out of budget', failure.message), ...hint];
+      }
       case 'AttemptCanceled':
         return [transition(event, 'still', event.data.step, 'stopped')];
       case 'StepReadied':

@@ -90,6 +90,8 @@ function nextSteps(run: RunView): readonly string[] {
         return `${step} is interrupted: ccdash resume ${run.id} ${step}`;
       case 'policy_denied':
         return `${step} is denied by policy: ccdash run show ${run.id}`;
+      case 'budget_exceeded':
+        return `${step} has used up its budget: ccdash run show ${run.id}`;
       case 'adapter_unavailable':
       case 'configuration':
         return `${step} cannot start as things are: ccdash run show ${run.id}`;

@@ -9,8 +9,9 @@ import {
   testPlan,
 } from '@ccdash/core/testing';
 import { describe, expect, test } from 'vitest';
-import { budgetLeft } from './budget-left.ts';
+import { budgetLeft, exhaustion } from './budget-left.ts';
 
+const FREE = { maxTokens: null, maxUsd: null, maxTurns: null, maxTimeMs: null };
 const NONE: Budget = { usd: null, tokens: null, timeMs: null, turns: null };
 const USED: Usage = { inputTokens: 900, outputTokens: 100, cachedTokens: 0, usd: 2 };
 
@@ -29,14 +30,31 @@ function afterOne(usage: Usage | null, step: Partial<Budget>, run: Partial<Budge
 describe('what is left of a budget', () => {
   test('[AG33] is what earlier attempts of the step have not used', () => {
     const state = afterOne(USED, { tokens: 1500, usd: 5 }, {});
-    expect(budgetLeft(state, 'a')).toEqual({ maxTokens: 500, maxUsd: 3 });
-    expect(budgetLeft(state, 'b')).toEqual({ maxTokens: null, maxUsd: null });
+    expect(budgetLeft(state, 'a')).toEqual({ ...FREE, maxTokens: 500, maxUsd: 3 });
+    expect(budgetLeft(state, 'b')).toEqual(FREE);
   });
 
   test('[AG33] is never more than the run has left, and never less than nothing', () => {
     const state = afterOne(USED, { tokens: 5000 }, { tokens: 1200, usd: 1 });
-    expect(budgetLeft(state, 'a')).toEqual({ maxTokens: 200, maxUsd: 0 });
-    expect(budgetLeft(state, 'b')).toEqual({ maxTokens: 200, maxUsd: 0 });
+    expect(budgetLeft(state, 'a')).toEqual({ ...FREE, maxTokens: 200, maxUsd: 0 });
+    expect(budgetLeft(state, 'b')).toEqual({ ...FREE, maxTokens: 200, maxUsd: 0 });
+  });
+
+  test('[AG107] counts turns and time at work as well, over all attempts', () => {
+    const used = { ...USED, turns: 3, timeMs: 60_000 };
+    const state = afterOne(used, { turns: 5, timeMs: 90_000 }, {});
+    expect(budgetLeft(state, 'a')).toEqual({ ...FREE, maxTurns: 2, maxTimeMs: 30_000 });
+    expect(exhaustion(state, 'a')).toBeNull();
+  });
+
+  test('[AG107] lets nothing begin once it is used up, and says of what', () => {
+    const used = { ...USED, turns: 5 };
+    const state = afterOne(used, { turns: 5, usd: 2 }, {});
+    expect(exhaustion(state, 'a')).toMatchObject({
+      code: 'budget_exceeded',
+      message: "a has no money and no turns left of its budget, or of the run's",
+    });
+    expect(exhaustion(state, 'b')).toBeNull();
   });
 
   test('[AG33] is whole where nobody knows what was used', () => {

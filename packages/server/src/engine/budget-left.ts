@@ -1,43 +1,65 @@
 import { planStep } from '@ccdash/core';
-import type { AgentWork, Budget, RunState, StepId } from '@ccdash/core';
+import type { AttemptState, Budget, Failure, RunState, StepId } from '@ccdash/core';
+
+/** What an attempt may use; null without a limit. */
+export interface BudgetLeft {
+  readonly maxTokens: number | null;
+  readonly maxUsd: number | null;
+  readonly maxTurns: number | null;
+  /** At work, without what it waits for people. */
+  readonly maxTimeMs: number | null;
+}
 
 /** What the next attempt of a step may use: budgets of a step and of the run hold over all attempts, resumed or not. */
-export function budgetLeft(
-  state: RunState,
-  id: StepId,
-): Required<Pick<AgentWork, 'maxTokens' | 'maxUsd'>> {
+export function budgetLeft(state: RunState, id: StepId): BudgetLeft {
   const { plan } = state.created;
-  const step = usedBy(state, id);
-  const run = plan.steps.map((each) => usedBy(state, each.id)).reduce(sum, NOTHING);
   const { budget } = planStep(plan, id) as { readonly budget?: Budget };
-  const left = (name: 'tokens' | 'usd'): number | null => {
-    const rest = [minus(budget?.[name], step[name]), minus(plan.budget[name], run[name])];
-    const stated = rest.filter((each) => each !== null);
-    return stated.length === 0 ? null : Math.max(0, Math.min(...stated));
+  const ofStep = state.steps.get(id)?.attempts ?? [];
+  const ofRun = plan.steps.flatMap((step) => state.steps.get(step.id)?.attempts ?? []);
+  const left = (name: keyof Budget): number | null => {
+    const rest = [
+      minus(budget?.[name], usedBy(ofStep, name)),
+      minus(plan.budget[name], usedBy(ofRun, name)),
+    ].filter((each) => each !== null);
+    return rest.length === 0 ? null : Math.max(0, Math.min(...rest));
   };
-  return { maxTokens: left('tokens'), maxUsd: left('usd') };
+  return {
+    maxTokens: left('tokens'),
+    maxUsd: left('usd'),
+    maxTurns: left('turns'),
+    maxTimeMs: left('timeMs'),
+  };
 }
 
-interface Used {
-  readonly tokens: number;
-  readonly usd: number;
+/** Why nothing can begin with what is left; null when something can. */
+export function exhaustion(state: RunState, id: StepId): Failure | null {
+  const left = budgetLeft(state, id);
+  const spent = (
+    [
+      [left.maxTokens, 'tokens'],
+      [left.maxUsd, 'money'],
+      [left.maxTurns, 'turns'],
+      [left.maxTimeMs, 'time'],
+    ] as const
+  )
+    .filter(([rest]) => rest === 0)
+    .map(([, name]) => name);
+  if (spent.length === 0) return null;
+  const message = `${id} has no ${spent.join(' and no ')} left of its budget, or of the run's`;
+  return { code: 'budget_exceeded', message, hint: raiseHint(state.runId, id) };
 }
 
-const NOTHING: Used = { tokens: 0, usd: 0 };
+/** How a person lets a step go on whose budget is used up. */
+export function raiseHint(runId: string, id: StepId): string {
+  return `raise its budget with a retry that changes it (ccdash retry ${runId} ${id} --help), or end it: ccdash cancel ${runId}`;
+}
 
 /** At least so much: what nobody knows counts as nothing here. */
-function usedBy(state: RunState, id: StepId): Used {
-  const attempts = state.steps.get(id)?.attempts ?? [];
-  return attempts
-    .map(({ usage }) => ({
-      tokens: (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0),
-      usd: usage?.usd ?? 0,
-    }))
-    .reduce(sum, NOTHING);
-}
-
-function sum(left: Used, right: Used): Used {
-  return { tokens: left.tokens + right.tokens, usd: left.usd + right.usd };
+function usedBy(attempts: readonly AttemptState[], name: keyof Budget): number {
+  return attempts.reduce((sum, { usage }) => {
+    if (name !== 'tokens') return sum + (usage?.[name] ?? 0);
+    return sum + (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0);
+  }, 0);
 }
 
 function minus(budget: number | null | undefined, used: number): number | null {

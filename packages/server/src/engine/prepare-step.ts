@@ -18,7 +18,7 @@ import type {
   Step,
   StepState,
 } from '@ccdash/core';
-import { budgetLeft } from './budget-left.ts';
+import { budgetLeft, exhaustion } from './budget-left.ts';
 import type { EngineDeps } from './deps.ts';
 import {
   asJson,
@@ -217,6 +217,9 @@ async function prepareAgent(
   const session = await sessionOf(deps, state, step);
   if (!session.ok) return session;
   const text = promptFor(state, step, prompt.value, session.value !== null);
+  const spent = exhaustion(state, step.id);
+  if (spent !== null) return err({ outcome: 'blocked', reason: 'budget_exceeded', failure: spent });
+  const { maxTimeMs, ...limits } = budgetLeft(state, step.id);
   const { tools, write } = step.scope;
   const work: AgentWork = {
     kind: 'agent',
@@ -225,8 +228,7 @@ async function prepareAgent(
     model: step.model,
     tools,
     write,
-    maxTurns: step.budget.turns,
-    ...budgetLeft(state, step.id),
+    ...limits,
     outputSchema: schema.value,
     session:
       session.value === null ? { kind: 'new', id: '' } : { kind: 'resume', token: session.value },
@@ -234,7 +236,8 @@ async function prepareAgent(
     upstream: deps.upstream,
     ext: step.ext,
   };
-  const timeoutMs = step.budget.timeMs ?? step.timeoutMs;
+  const timeouts = [maxTimeMs, step.timeoutMs].filter((each) => each !== null);
+  const timeoutMs = timeouts.length === 0 ? null : Math.min(...timeouts);
   return ok({
     what: {
       adapter: step.adapter,

@@ -24,6 +24,7 @@ import type {
   Step,
 } from '@ccdash/core';
 import { launchKey } from './begin.ts';
+import { budgetLeft, raiseHint } from './budget-left.ts';
 import type { Launchable } from './begin.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Performed, RunHandle } from './engine.ts';
@@ -186,6 +187,11 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     if (outcome.status === 'failed' && outcome.failure.code === 'orphaned') {
       return { outcome: 'interrupted', detail: outcome.failure.message, exitCode, output, usage };
     }
+    if (outcome.status === 'failed' && isExhausted(state, step, outcome.failure)) {
+      const failure = { ...outcome.failure, hint: raiseHint(state.runId, step.id) };
+      const kept = await keepAside(state, step, number);
+      return { outcome: 'exhausted', failure, exitCode, output, usage, checks: [], setAside: kept };
+    }
     const failed = async (failure: Failure, retryable: boolean): Promise<AttemptReportEnd> => ({
       outcome: 'failed',
       retryable,
@@ -206,6 +212,18 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     const { outputs } = outcome;
     const success = { exitCode, outputs, output, usage, checks: [], ...kept.value };
     return { outcome: 'succeeded', ...success };
+  }
+
+  /** What a writer has made so far, which stays where it is; null when it changed nothing. */
+  async function keepAside(
+    state: RunState,
+    step: Step,
+    number: number,
+  ): Promise<Checkpoint | null> {
+    if (!writes(step) || state.checkpoint === null) return null;
+    const keepAs = `${step.id}/${String(number)}`;
+    const made = await workspaces.checkpoint(state.runId, state.checkpoint, keepAs);
+    return made.ok && made.value.tree !== state.checkpoint.tree ? made.value : null;
   }
 
   /** Sets the workspace back, and says where the failed work is kept; null when it changed nothing. */
@@ -344,6 +362,14 @@ function writes(step: Step): boolean {
 function goesOnInPlace(state: RunState, step: Step, attempt: AttemptState): boolean {
   if (attempt.resumedFrom === null) return false;
   return attemptOf(state, step.id, attempt.resumedFrom).status === 'interrupted';
+}
+
+/** Whether it ended since it may use no more, whatever it had still to do. */
+function isExhausted(state: RunState, step: Step, { code }: Failure): boolean {
+  if (step.kind !== 'agent') return false;
+  if (code !== 'timed_out') return code === 'limit_reached';
+  const { maxTimeMs } = budgetLeft(state, step.id);
+  return maxTimeMs !== null && maxTimeMs <= (step.timeoutMs ?? Infinity);
 }
 
 function attemptOf(state: RunState, step: string, number: number): AttemptState {

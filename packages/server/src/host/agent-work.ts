@@ -38,6 +38,8 @@ export interface Gateway {
   close(): Promise<void>;
   /** What has gone through it so far; null before the first call. */
   usage(): Usage | null;
+  /** Answers that the model has begun so far. */
+  turns(): number;
 }
 
 export interface GatewayOptions {
@@ -48,8 +50,10 @@ export interface GatewayOptions {
   readonly work: AgentWork;
   /** Keys of the provider, by name. */
   readonly providerSecrets: Readonly<Record<string, string>>;
-  /** A call was refused because the attempt's tokens are used up. */
-  readonly onLimitReached: () => void;
+  /** A call was refused because a budget is used up: which one. */
+  readonly onLimitReached: (why: string) => void;
+  /** A call has ended, and counts. */
+  readonly onUsed: () => void;
   /** Awaited before each call that makes the model work. */
   readonly mayCall: () => Promise<void>;
   /** Bytes have come from the model: a sign of life. */
@@ -82,16 +86,27 @@ export async function runAgent(
   mkdirSync(work.stateDir, { recursive: true, mode: 0o700 });
   const watch = createWatch(context, deps.idleLimitMs);
   const socketPath = join(context.runtimeDir, 'model');
+  let counts: () => Usage | null = () => null;
+  /** What this attempt has used, should nobody be left to say so. */
+  const keepCount = (): void => {
+    const usage = counts();
+    if (usage !== null) context.emit({ type: 'usage', usage }, false);
+  };
   const gateway = await deps.createGateway({
     socketPath,
     token: context.modelToken,
     work,
     providerSecrets: providerSecrets(context),
-    onLimitReached: () => watch.limitReached(),
+    onLimitReached: (why) => watch.limitReached(why),
+    onUsed: () => keepCount(),
     mayCall: () => watch.during(context.notHeld()),
     onActivity: () => watch.activity(),
   });
   if (!gateway.ok) return failed(gateway.error);
+  const counted = gateway.value;
+  // One that counts for itself counts what an attempt before it has used and could not say.
+  if (adapter.capabilities.cost !== 'usd')
+    counts = () => withTurns(counted.usage(), counted.turns());
   try {
     const enclosed = await deps.sandbox.enclose({
       spec: context.spec.sandbox,
@@ -110,8 +125,8 @@ export async function runAgent(
         watch,
         gateway.value,
       );
-      const usage = outcome.usage ?? gateway.value.usage();
-      return toOutcome({ ...outcome, usage }, watch.isLimitReached());
+      const used = withTurns(outcome.usage ?? counted.usage(), counted.turns());
+      return toOutcome({ ...outcome, usage: used }, watch.limit());
     } finally {
       await enclosed.value.close();
     }
@@ -215,8 +230,9 @@ interface Watch {
   during<T>(waiting: Promise<T>): Promise<T>;
   saw(fact: AgentFactBody): void;
   activity(): void;
-  limitReached(): void;
-  isLimitReached(): boolean;
+  limitReached(why: string): void;
+  /** Why the model was refused a call; null when it was not. */
+  limit(): string | null;
   close(): void;
 }
 
@@ -226,7 +242,7 @@ function createWatch(context: WorkContext, idleLimitMs: number): Watch {
   // Setting up is not the agent's silence.
   let entered = 1;
   timer.pause();
-  let limit = false;
+  let limit: string | null = null;
   const look = (): void => {
     timer.reset();
     if (entered > 0 || openTools.size > 0) timer.pause();
@@ -253,15 +269,19 @@ function createWatch(context: WorkContext, idleLimitMs: number): Watch {
       look();
     },
     activity: look,
-    limitReached: () => {
-      limit = true;
+    limitReached: (why) => {
+      limit ??= why;
     },
-    isLimitReached: () => limit,
+    limit: () => limit,
     close: () => timer.clear(),
   };
 }
 
-function toOutcome(outcome: AgentOutcome, limitReached: boolean): AttemptOutcome {
+function withTurns(usage: Usage | null, turns: number): Usage | null {
+  return usage === null ? null : { ...usage, turns: usage.turns ?? turns };
+}
+
+function toOutcome(outcome: AgentOutcome, limit: string | null): AttemptOutcome {
   const { usage, text, structured, failure, retryable } = outcome;
   const common = { exitCode: null, signal: null, output: null, outputs: {}, usage };
   const fail = (fallback: Failure, again: boolean): AttemptOutcome => ({
@@ -271,21 +291,17 @@ function toOutcome(outcome: AgentOutcome, limitReached: boolean): AttemptOutcome
     retryable: again,
   });
   // The model was refused a call: whatever the program makes of that, it has not finished.
-  const status = limitReached ? 'limit-reached' : outcome.status;
-  switch (status) {
+  if (limit !== null) return { ...common, ...exhausted(limit) };
+  switch (outcome.status) {
     case 'succeeded': {
       const outputs: JsonObject = structured ?? { text };
       return { ...common, outputs: shortened(outputs), status: 'succeeded' };
     }
     case 'limit-reached':
-      return fail(
-        {
-          code: 'limit_reached',
-          message: 'the agent has used up its budget before it had finished',
-          hint: 'raise the budget of the step, or of the run, in the plan and launch that: a retry has only what is left of it',
-        },
-        false,
-      );
+      return {
+        ...common,
+        ...exhausted(failure?.message ?? 'the agent has used up its budget before it had finished'),
+      };
     case 'invalid-output':
       return fail(
         {
@@ -306,6 +322,13 @@ function toOutcome(outcome: AgentOutcome, limitReached: boolean): AttemptOutcome
         retryable,
       );
   }
+}
+
+type Failed = Extract<AttemptOutcome, { readonly status: 'failed' }>;
+
+function exhausted(message: string): Pick<Failed, 'status' | 'failure' | 'retryable'> {
+  const failure = { code: 'limit_reached', message, hint: 'raise its budget, then let it go on' };
+  return { status: 'failed', failure, retryable: false };
 }
 
 function providerSecrets({ spec, secretByName }: WorkContext): Record<string, string> {

@@ -138,7 +138,8 @@ export function startHostedAttempt(options: HostedAttemptOptions): HostedAttempt
           writeLease(folder.lease, { ...options.lease, roots });
         },
       });
-      write({ type: 'ended', outcome: settled(outcome, stopping.signal, spec) }, true);
+      const ended = settled(outcome, stopping.signal, spec);
+      write({ type: 'ended', outcome: timed(ended, spec, wallTimer.spentMs()) }, true);
     } catch (error) {
       // The work kills what it has started before it throws. What is left is to say so, if the disk takes it.
       log(`attempt ${spec.runId}/${spec.step}/${spec.attempt}: ${String(error)}`);
@@ -175,6 +176,14 @@ export function startHostedAttempt(options: HostedAttemptOptions): HostedAttempt
     done,
   };
 }
+
+/** Of an agent it is told how much of its time is spent: what it has left is for whoever goes on. */
+function timed(outcome: AttemptOutcome, spec: AttemptSpec, timeMs: number | null): AttemptOutcome {
+  if (spec.work.kind !== 'agent' || timeMs === null) return outcome;
+  return { ...outcome, usage: { ...(outcome.usage ?? UNKNOWN_USAGE), timeMs } };
+}
+
+const UNKNOWN_USAGE = { inputTokens: null, outputTokens: null, cachedTokens: null, usd: null };
 
 /** What the work says, unless it was told to stop: then why it was. */
 function settled(

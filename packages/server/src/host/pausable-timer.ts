@@ -5,6 +5,8 @@ export interface PausableTimer {
   /** Begins anew with the whole time. */
   reset(): void;
   clear(): void;
+  /** Time that has counted so far; null without a limit. */
+  spentMs(): number | null;
 }
 
 /** Longer delays overflow in Node and fire at once. */
@@ -60,6 +62,11 @@ export function createPausableTimer(limitMs: number | null, onElapsed: () => voi
     clear: () => {
       cleared = true;
       settle();
+    },
+    spentMs: () => {
+      if (limitMs === null) return null;
+      const runningMs = timer === null ? 0 : performance.now() - since;
+      return Math.min(limitMs, Math.round(limitMs - leftMs + runningMs));
     },
   };
 }

@@ -52,7 +52,7 @@ async function createEchoGateway({
   onLimitReached,
 }: GatewayOptions): Promise<Result<Gateway, Failure>> {
   const server = createServer((request, response) => {
-    if (request.url === '/limit') onLimitReached();
+    if (request.url === '/limit') onLimitReached('the budget is used up');
     const shown = request.headers.authorization === `Bearer ${token}`;
     const keys = Object.keys(providerSecrets).join(',');
     response.end(`${shown ? 'welcome' : 'who are you'} ${keys}`);
@@ -60,6 +60,7 @@ async function createEchoGateway({
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   return ok({
     usage: () => null,
+    turns: () => 0,
     cut: () => server.closeAllConnections(),
     close: () =>
       new Promise<void>((resolve) => {

@@ -40,8 +40,10 @@ export interface ModelGatewayOptions {
    * usual place.
    */
   readonly providerSecrets: Readonly<Record<string, string>>;
-  /** A call was refused because the tokens or the money of the attempt are used up. */
-  readonly onLimitReached: () => void;
+  /** A call was refused because the tokens or the money of the attempt are used up: which of them. */
+  readonly onLimitReached: (why: string) => void;
+  /** A call has ended, and counts. */
+  readonly onUsed?: () => void;
   /** Awaited before each call that makes the model work: it may be held back. */
   readonly mayCall?: () => Promise<void>;
   /** Bytes have come from the model. */
@@ -57,13 +59,15 @@ export interface ModelGateway {
    * number is null when a call was broken off before the model had told its part.
    */
   usage(): Usage | null;
+  /** Answers that the model has begun so far. */
+  turns(): number;
 }
 
 /** Errors: Failure `model_key_missing`, `invalid_script`, `gateway_failed`. */
 export async function createModelGateway(
   options: ModelGatewayOptions,
 ): Promise<Result<ModelGateway, Failure>> {
-  const { socketPath, token, work, onLimitReached, mayCall, onActivity } = options;
+  const { socketPath, token, work, onLimitReached, onUsed, mayCall, onActivity } = options;
   const upstream = upstreamFor(options);
   if (!upstream.ok) return upstream;
   const pass = upstream.value;
@@ -118,7 +122,7 @@ export async function createModelGateway(
     }
     const over = door.generates === null ? null : overBudget(sent);
     if (over !== null) {
-      onLimitReached();
+      onLimitReached(over);
       // Not one of the statuses that programs try again.
       const type = door.provider === 'openai' ? 'insufficient_quota' : 'invalid_request_error';
       refuse(400, type, `${over}: no further model call starts`);
@@ -127,6 +131,7 @@ export async function createModelGateway(
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     let received = 0;
+    if (door.generates !== null && onUsed !== undefined) response.once('close', onUsed);
     await pass({
       request,
       response,
@@ -170,6 +175,7 @@ export async function createModelGateway(
         server.closeAllConnections();
       }),
     usage: () => meter.usage(),
+    turns: () => meter.calls(),
   });
 }
 

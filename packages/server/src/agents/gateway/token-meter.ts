@@ -5,6 +5,8 @@ import { costOf } from './prices.ts';
 export interface TokenMeter {
   /** A call that the provider has taken; its part of the usage is unknown until it says so. */
   startCall(): CallMeter;
+  /** That the provider has taken so far. */
+  calls(): number;
   /** At least so many tokens are used: what is unknown counts as none. */
   known(): number;
   /** At least so many US dollars are spent; null when something has answered whose price is unknown. */
@@ -50,6 +52,7 @@ export function createTokenMeter({ isPriced }: { readonly isPriced: boolean }): 
       calls.push(call);
       return createCallMeter(call);
     },
+    calls: () => calls.length,
     known: () =>
       calls.reduce(
         (sum, { input, cacheCreated, cached, output }) =>

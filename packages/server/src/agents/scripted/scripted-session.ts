@@ -35,11 +35,15 @@ export function startScriptedSession(context: Context, version: string): AgentHa
     fileRules,
     ask: (question) => context.gate(question),
   });
-  const done = play(context, version, gate, stopping.signal).catch((error: unknown) => {
-    if (stopping.signal.aborted) return STOPPED;
-    const message = error instanceof Error ? error.message : String(error);
-    return failedOutcome({ code: 'agent_error', message, hint: 'retry the step' });
-  });
+  let turns = 0;
+  const onTurn = (): void => void (turns += 1);
+  const done = play(context, version, gate, stopping.signal, onTurn)
+    .catch((error: unknown) => {
+      if (stopping.signal.aborted) return STOPPED;
+      const message = error instanceof Error ? error.message : String(error);
+      return failedOutcome({ code: 'agent_error', message, hint: 'retry the step' });
+    })
+    .then((outcome): AgentOutcome => ({ ...outcome, usage: { ...UNKNOWN, turns } }));
   return {
     done,
     cancel: async () => {
@@ -49,6 +53,9 @@ export function startScriptedSession(context: Context, version: string): AgentHa
     },
   };
 }
+
+/** It calls no model. */
+const UNKNOWN = { inputTokens: null, outputTokens: null, cachedTokens: null, usd: null };
 
 const STOPPED: AgentOutcome = {
   status: 'stopped',
@@ -64,6 +71,7 @@ async function play(
   version: string,
   gate: ToolGate,
   stopping: AbortSignal,
+  onTurn: () => void,
 ): Promise<AgentOutcome> {
   const opened = open(context, version);
   if ('code' in opened) return failedOutcome(opened);
@@ -79,6 +87,7 @@ async function play(
     if (context.work.maxTurns !== null && turns >= context.work.maxTurns) {
       return limitReached(context.work.maxTurns, text);
     }
+    onTurn();
     const failure = await begin(turn);
     if (failure !== null) return failure;
     for (const item of itemsOf(turn).slice(progress.item)) {
