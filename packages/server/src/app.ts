@@ -7,6 +7,7 @@ import { decodeRunEvent } from '@ccdash/api';
 import { assertInvariant, err, ok } from '@ccdash/core';
 import type {
   Actor,
+  Clock,
   CommandFacts,
   Failure,
   JsonObject,
@@ -82,6 +83,8 @@ export interface WorkbenchOptions {
   readonly stateDir: string;
   /** Told when a test may kill the process. */
   readonly crashPoint?: (point: CrashPoint, runId: string) => void;
+  /** The machine's, unless a test sets it forth or back. */
+  readonly clock?: Clock;
   /** A notice for people: a bug that was contained, a file that is not in force. */
   readonly say?: (line: string) => void;
 }
@@ -207,7 +210,7 @@ export async function openWorkbench(
     policy: policy.value.policy,
     classify: classifyCommand,
     classifyTool,
-    clock: createSystemClock(),
+    clock: options.clock ?? createSystemClock(),
     ids: createRandomIds(),
     projectDir,
     agentStateDir: (runId, step) => join(stateDir, 'agents', runId, step),

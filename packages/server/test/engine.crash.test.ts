@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, test } from 'vitest';
+import { randomNumbers } from './random-numbers.ts';
 
 const CHILD = join(import.meta.dirname, 'children/engine-child.ts');
 const VERIFIER = join(import.meta.dirname, '../assets/verify-log.mjs');
@@ -271,17 +272,6 @@ describe('an engine killed at a crash point', () => {
     await Promise.all([worker(), worker()]);
   }, 900_000);
 });
-
-/** Numbers from a seed, so that a failure can be repeated (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 function longPlan(steps: number): string {
   const lines = Array.from({ length: steps }, (_, index) => {

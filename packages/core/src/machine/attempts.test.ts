@@ -266,6 +266,17 @@ describe('ends of attempts', () => {
     run.when(C.end('a', 3, FAILED_RETRYABLE)).thenEvents(E.failed('a', 3), E.ended('failed'));
   });
 
+  test('[CH2] a clock that is set back makes a back-off no longer than the plan says', () => {
+    const waits = given(E.begun(RETRIED), E.running('a'))
+      .when(C.end('a', 1, FAILED_RETRYABLE))
+      .and();
+    const within = TEST_NOW_MS + 1;
+    waits.when(C.start('a'), undefined, within).thenRefused('StepNotReady');
+    waits
+      .when(C.start('a'), undefined, TEST_NOW_MS - 3_600_000)
+      .thenEvents(E.attemptStarted('a', 2));
+  });
+
   test('[AT5] an agent is retried like a command', () => {
     const agent = testAgent('a', { retry: { attempts: 2, backoffMs: 10 } });
     const state = given(E.begun(testPlan([agent])), E.running('a'))

@@ -45,7 +45,7 @@ import {
   waitingCorrection,
 } from './state.ts';
 import type { AttemptState, RunState, StepState } from './state.ts';
-import { isEligible, runStatus, stopsOnFailure } from './status.ts';
+import { isEligible, runStatus, stopsOnFailure, waitsUntil } from './status.ts';
 
 export interface Decided {
   /** What happened, in order; empty when the command had nothing to add. */
@@ -268,7 +268,7 @@ function startStep(draft: Draft, command: Of<'StartStep'>): Refusal | null {
   const refusal = standingStill(draft) ?? knownStep(draft, id);
   if (refusal !== null) return refusal;
   const step = stepState(draft.state, id);
-  const waits = (step.notBeforeMs ?? 0) > draft.context.nowMs;
+  const waits = waitsUntil(draft.state, step, draft.context.nowMs) !== null;
   if (step.status !== 'ready' || waits || stopsOnFailure(draft.state)) {
     return { type: 'StepNotReady', step: id, status: step.status };
   }

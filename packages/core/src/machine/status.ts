@@ -92,6 +92,18 @@ export function isEligible(state: RunState, step: StepState): boolean {
   return state.steps.isEligible(step.id);
 }
 
+/**
+ * Until when a ready step waits out its back-off; null when it may start. A clock that was set back makes nobody wait
+ * longer than the plan says.
+ */
+export function waitsUntil(state: RunState, step: StepState, nowMs: number): number | null {
+  const { notBeforeMs, tries } = step;
+  if (notBeforeMs === null || notBeforeMs <= nowMs) return null;
+  const planned = planStep(state.created.plan, step.id);
+  const longestMs = 'retry' in planned ? planned.retry.backoffMs * 2 ** (tries - 1) : 0;
+  return notBeforeMs - nowMs > longestMs ? null : notBeforeMs;
+}
+
 /** The step whose half-done work is in the workspace: until it is gone on with or set back, no other writer begins. */
 export function workspaceHolder(state: RunState): StepState | undefined {
   for (const step of state.steps.activeSteps()) {

@@ -6,7 +6,7 @@ import type { StepId } from '../plan/plan.ts';
 import { isWriter } from '../plan/plan.ts';
 import { liveAttempt, planStep, waitingCorrection } from '../machine/state.ts';
 import type { RunState, StepState } from '../machine/state.ts';
-import { isEligible, stopsOnFailure, workspaceHolder } from '../machine/status.ts';
+import { isEligible, stopsOnFailure, waitsUntil, workspaceHolder } from '../machine/status.ts';
 
 export type Effect =
   | { readonly type: 'PrepareWorkspace' }
@@ -93,9 +93,9 @@ export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
     if (step.status === 'pending' && isEligible(state, step)) {
       effects.push({ type: 'EvaluateStep', step: step.id });
     } else if (step.status === 'ready') {
-      const { notBeforeMs } = step;
-      if (notBeforeMs !== null && notBeforeMs > nowMs) {
-        effects.push({ type: 'WakeAt', atMs: notBeforeMs });
+      const atMs = waitsUntil(state, step, nowMs);
+      if (atMs !== null) {
+        effects.push({ type: 'WakeAt', atMs });
       } else if (slots.take(step)) {
         effects.push({ type: 'StartStep', step: step.id });
       }
