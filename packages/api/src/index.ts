@@ -57,6 +57,15 @@ export type {
   PlanTextRequest,
   RevisionQuery,
 } from './schema/requests.ts';
+export { planSummary, plansQuery, revisionRequest } from './schema/plans.ts';
+export type { PlanSummary, PlansQuery, RevisionRequest } from './schema/plans.ts';
+export { policyCheckRequest } from './schema/policy.ts';
+export type {
+  PolicyCheckRequest,
+  PolicyCheckView,
+  PolicyRuleView,
+  PolicyView,
+} from './schema/policy.ts';
 export { PROBLEMS } from './schema/problems.ts';
 export type { PlanProblem, ProblemBody, ProblemKind, ProblemWord } from './schema/problems.ts';
 export { ROUTES, roleOf } from './routes/route-table.ts';
@@ -66,10 +75,12 @@ export {
   FEATURE_STATUSES,
   RECOMMENDATION_RULES,
   TASK_STATUSES,
+  documentQuery,
   featurePlanQuery,
 } from './schema/features.ts';
 export type {
   DependencyView,
+  DocumentText,
   DocumentView,
   FeatureList,
   FeaturePlan,

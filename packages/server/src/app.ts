@@ -13,6 +13,7 @@ import type {
   JsonObject,
   Plan,
   Policy,
+  PolicyActor,
   PolicyVerdict,
   Result,
   RunEvent,
@@ -31,6 +32,7 @@ import { projectStateDir } from './base/project-state.ts';
 import { createRandomIds } from './base/random-ids.ts';
 import { createSystemClock } from './base/system-clock.ts';
 import { replayLog } from './base/replay-log.ts';
+import type { PolicyDesk } from './base/policy-desk.ts';
 import type { Workbench } from './base/workbench.ts';
 import { assembleEngine } from './engine/assemble-engine.ts';
 import { createWorkbench } from './engine/create-workbench.ts';
@@ -48,6 +50,7 @@ import type { PolicyCaseResult } from './policy/policy-cases.ts';
 import type { PolicyFile, PolicyProblem } from './policy/policy-problem.ts';
 import {
   checkRules,
+  describePolicy,
   loadProjectPolicy,
   readProjectPolicy,
   shippedPolicy,
@@ -92,6 +95,7 @@ export interface WorkbenchOptions {
 export interface OpenWorkbench {
   readonly workbench: Workbench;
   readonly people: People;
+  readonly policy: PolicyDesk;
   /** Lets go of the state folder; hosts go on. Idempotent. */
   close(): Promise<void>;
 }
@@ -301,7 +305,15 @@ export async function openWorkbench(
     store.close();
     lock.value.release();
   };
-  return ok({ workbench, people, close: () => (closing ??= close()) });
+  const inForce = policy.value;
+  const policyDesk: PolicyDesk = {
+    describe: once(() => describePolicy(inForce)),
+    check: async (plan, step, requester) => {
+      const { verdict, does } = await judgeStep(inForce.policy, plan, step, requester);
+      return { ...verdict, does };
+    },
+  };
+  return ok({ workbench, people, policy: policyDesk, close: () => (closing ??= close()) });
 }
 
 /** Digests of what comes with the repository and takes effect only once its owner has accepted it. */
@@ -370,7 +382,7 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   const stateDir = projectStateDir(stateHome, projectDir);
   const opened = await openWorkbench({ projectDir, stateDir, say });
   if (!opened.ok) return opened;
-  const { workbench, people } = opened.value;
+  const { workbench, people, policy } = opened.value;
   const close = (): Promise<void> => opened.value.close();
   let settle = (): void => undefined;
   const closed = new Promise<void>((resolve) => {
@@ -379,6 +391,7 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   const http = await openHttpServer({
     workbench,
     people,
+    policy,
     owner: ownerName(),
     stateDir,
     host,
@@ -467,8 +480,8 @@ function providerSecrets(): Readonly<Record<string, string>> {
   return found;
 }
 
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | null = null;
+function once<T extends object>(work: () => T): () => T {
+  let result: T | null = null;
   return () => (result ??= work());
 }
 
@@ -520,15 +533,17 @@ export function policyOfFiles(
   return ok({ policy: checked.value, source: 'project', files: files.map(({ file }) => file) });
 }
 
+const SOMEBODY: PolicyActor = { kind: 'person', id: 'requester', roles: ['operator'] };
+
 /** What a policy says to a step of a plan, asked for by somebody who may run plans, and what its command does. */
 export async function judgeStep(
   policy: Policy,
   plan: Plan,
   step: Step,
+  requester: PolicyActor = SOMEBODY,
 ): Promise<{ readonly verdict: PolicyVerdict; readonly does: CommandFacts | null }> {
   const { available } = await probeBubblewrap(process.env['PATH'] ?? '');
   const does = commandFacts({ classify: classifyCommand }, step);
-  const requester = { kind: 'person', id: 'requester', roles: ['operator'] } as const;
   const facts = startPolicyFacts(plan, step, requester, available, does?.effects ?? []);
   return { verdict: policy.evaluate(facts), does };
 }

@@ -9,6 +9,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { PolicyRuleView } from '@ccdash/api';
 import { parsePlan } from '@ccdash/api/plan';
 import {
   approvalToView,
@@ -60,6 +61,10 @@ export const PLAYED_DIFF: DiffView = {
   ...{ from: 'c0ffee', to: 'decade', truncated: false },
   files: [{ path: 'a', change: 'modified' }],
   text: 'diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-one\n+two\u001b[2K\u202e\n',
+};
+const PLAYED_RULE: PolicyRuleView = {
+  ...{ id: 'played', text: 'The rule says so.', effect: 'asks', absolute: false },
+  ...{ asks: null, file: 'played.cedar', source: 'forbid (principal, action, resource);' },
 };
 const ANYBODY: ApprovalRequirement = {
   roles: ['approver'],
@@ -235,10 +240,21 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       const id = `plan_${plan.name.replaceAll(/\W/g, '-')}`;
       const revisions = plans.get(id) ?? [];
       const digest = jsonDigest(plan as unknown as Json);
-      const saved = { id, revision: revisions.length + 1, digest, plan, source };
+      const savedAt = new Date().toISOString();
+      const savedBy = { kind: 'person', id: 'owner' } as const;
+      const revision = revisions.length + 1;
+      const saved = { id, revision, digest, plan, source, savedAt, savedBy };
       plans.set(id, [...revisions, saved]);
       return ok(saved);
     },
+    revisePlan: async (planId, seen, plan, source, by) => {
+      const revision = plans.get(planId)?.length ?? 0;
+      if (revision === 0) return err({ type: 'PlanNotFound', planId });
+      if (revision !== seen) return err({ type: 'PlanMoved', planId, revision });
+      return workbench.savePlan(plan, source, by);
+    },
+    plans: () => [...plans.values()].flatMap((revisions) => revisions.slice(-1)),
+    revisions: (planId) => (plans.get(planId) ?? []).toReversed(),
     plan: (planId, revision) => {
       const revisions = plans.get(planId) ?? [];
       return (revision === undefined ? revisions.at(-1) : revisions[revision - 1]) ?? null;
@@ -500,6 +516,10 @@ export async function openHttpFixture(
       projectDir: stateDir,
       cacheFile: join(stateDir, 'features.json'),
     }),
+    policy: {
+      describe: () => ({ digest: 'policy', source: 'shipped', notice: null, rules: [PLAYED_RULE] }),
+      check: async () => ({ ...verdictOf('requires_approval'), does: null }),
+    },
     readPlan: (text, file) => parsePlan(text, { file }),
     stateDir,
     host: '127.0.0.1',

@@ -27,7 +27,11 @@ import {
   restartRequest,
   revisionQuery,
 } from '../schema/requests.ts';
+import { planSummary, plansQuery, revisionRequest } from '../schema/plans.ts';
+import { policyCheckRequest, policyCheckResponse, policyResponse } from '../schema/policy.ts';
 import {
+  documentQuery,
+  documentTextResponse,
   featureListResponse,
   featurePlanQuery,
   featurePlanResponse,
@@ -80,6 +84,11 @@ export type RouteName =
   | 'dryRunPlan'
   | 'savePlan'
   | 'getPlan'
+  | 'listPlans'
+  | 'listPlanRevisions'
+  | 'revisePlan'
+  | 'getPolicy'
+  | 'checkPolicy'
   | 'launchRun'
   | 'listRuns'
   | 'getRun'
@@ -102,6 +111,7 @@ export type RouteName =
   | 'reviewOverride'
   | 'listFeatures'
   | 'getFeature'
+  | 'readDocument'
   | 'planFeature'
   | 'listAdapters'
   | 'auditEvents'
@@ -176,6 +186,45 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     query: revisionQuery,
     status: 200,
     response: planResponse,
+  },
+  listPlans: {
+    method: 'get',
+    path: '/plans',
+    summary: 'The newest revision of each saved plan, the last saved first',
+    query: plansQuery,
+    status: 200,
+    response: z.array(planSummary),
+  },
+  listPlanRevisions: {
+    method: 'get',
+    path: '/plans/{id}/revisions',
+    summary: 'All revisions of a plan, newest first',
+    status: 200,
+    response: z.array(planSummary),
+  },
+  revisePlan: {
+    method: 'post',
+    path: '/plans/{id}/revisions',
+    summary: 'Saves a revision of a plan, unless somebody else has since the newest was seen',
+    body: revisionRequest,
+    status: 201,
+    response: planResponse,
+  },
+  getPolicy: {
+    method: 'get',
+    path: '/policy',
+    summary: 'The policy in force: every rule, in words and as it is written',
+    status: 200,
+    response: policyResponse,
+  },
+  checkPolicy: {
+    method: 'post',
+    path: '/policy/check',
+    summary: 'What the policy says to a command or a step, and why; runs nothing',
+    role: 'viewer',
+    body: policyCheckRequest,
+    status: 200,
+    response: policyCheckResponse,
   },
   launchRun: {
     method: 'post',
@@ -338,6 +387,14 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     summary: 'One feature: its documents, phases, tasks, runs and recommended next step',
     status: 200,
     response: featureResponse,
+  },
+  readDocument: {
+    method: 'get',
+    path: '/features/{slug}/document',
+    summary: 'The text of one of the documents of a feature; whoever shows it treats it as hostile',
+    query: documentQuery,
+    status: 200,
+    response: documentTextResponse,
   },
   planFeature: {
     method: 'get',

@@ -216,3 +216,20 @@ export const featurePlanQuery: z.ZodType<FeaturePlanQuery> = z.strictObject({
   phase: z.string().max(100).optional(),
   agent: z.string().max(100).default('claude'),
 });
+
+/** A document as it is written. */
+export interface DocumentText {
+  readonly path: string;
+  readonly text: string;
+  readonly digest: string;
+}
+
+export const documentTextResponse: z.ZodType = z.object({
+  path: z.string(),
+  text: z.string(),
+  digest: z.string(),
+});
+
+export const documentQuery: z.ZodType<{ readonly path: string }> = z.strictObject({
+  path: z.string().min(1).max(4096),
+});

@@ -9,6 +9,7 @@ export type ProblemWord =
   | Refusal['type']
   | 'StoreUnavailable'
   | 'PlanNotFound'
+  | 'PlanMoved'
   | 'PlanInvalid'
   | 'InputInvalid'
   | 'ProjectUnusable'
@@ -18,6 +19,7 @@ export type ProblemWord =
   | 'OutputNotFound'
   | 'FeatureNotFound'
   | 'NothingToPlan'
+  | 'DocumentNotFound'
   | 'RouteNotFound'
   | 'MethodNotAllowed'
   | 'HostNotAllowed'
@@ -81,6 +83,7 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   DigestRequired: { status: 422, title: 'The digest of what was shown is missing.' },
   StoreUnavailable: { status: 503, title: 'The log cannot be written.' },
   PlanNotFound: { status: 404, title: 'There is no such plan, or no such revision of it.' },
+  PlanMoved: { status: 409, title: 'The plan has a newer revision.' },
   PlanInvalid: { status: 422, title: 'The plan is not valid.' },
   InputInvalid: { status: 422, title: 'The inputs are not those that the plan asks for.' },
   ProjectUnusable: { status: 422, title: 'The project cannot be worked on as it is.' },
@@ -89,6 +92,7 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   DiffUnavailable: { status: 409, title: 'There is no difference to show.' },
   OutputNotFound: { status: 404, title: 'There is no such attempt.' },
   NothingToPlan: { status: 409, title: 'No plan can be made of these documents.' },
+  DocumentNotFound: { status: 404, title: 'The feature has no such document to read.' },
   FeatureNotFound: { status: 404, title: 'There is no such feature.' },
   RouteNotFound: { status: 404, title: 'There is no such address.' },
   MethodNotAllowed: { status: 405, title: 'The address does not take this method.' },

@@ -294,6 +294,8 @@ export const planResponse: z.ZodType = z.object({
   digest: z.string(),
   plan: jsonObjectSchema,
   source: z.string(),
+  savedAt: time,
+  savedBy: actorSchema,
 });
 
 export const dryRunResponse: z.ZodType = z.object({

@@ -34,6 +34,8 @@ export interface SavedPlan {
   readonly plan: Plan;
   /** The file as it was saved. */
   readonly source: string;
+  readonly savedAt: string;
+  readonly savedBy: Actor;
 }
 
 export interface LaunchRequest {
@@ -135,6 +137,8 @@ export type WorkbenchRefusal =
   | Refusal
   | StoreUnavailable
   | { readonly type: 'PlanNotFound'; readonly planId: string }
+  /** Another revision was saved since this one was seen. */
+  | { readonly type: 'PlanMoved'; readonly planId: string; readonly revision: number }
   | { readonly type: 'PlanInvalid'; readonly detail: string }
   | { readonly type: 'InputInvalid'; readonly detail: string }
   | { readonly type: 'ProjectUnusable'; readonly failure: Failure }
@@ -159,7 +163,19 @@ export interface AuditReport {
 export interface Workbench {
   /** Saves a plan as a new revision of the plan of this name, or finds the same digest saved already. */
   savePlan(plan: Plan, source: string, by: Caller): Promise<Result<SavedPlan, WorkbenchRefusal>>;
+  /** As a revision of a plan that is there, if `seen` is still its newest. */
+  revisePlan(
+    planId: string,
+    seen: number,
+    plan: Plan,
+    source: string,
+    by: Caller,
+  ): Promise<Result<SavedPlan, WorkbenchRefusal>>;
   plan(planId: string, revision?: number): SavedPlan | null;
+  /** The newest revision of each plan, the last saved first. */
+  plans(): readonly SavedPlan[];
+  /** All revisions of a plan, newest first; empty when there is no such plan. */
+  revisions(planId: string): readonly SavedPlan[];
   launch(request: LaunchRequest, by: Caller): Promise<Result<RunView, WorkbenchRefusal>>;
   dryRun(plan: Plan, by: Caller): Promise<Result<DryRun, WorkbenchRefusal>>;
   /** Newest first. */

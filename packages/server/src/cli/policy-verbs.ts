@@ -172,19 +172,9 @@ interface Found {
   readonly step: Step;
 }
 
-/** A step as `ccdash exec` makes it. */
 async function asPlan(command: string): Promise<Found | string> {
-  const { parsePlan } = await import('@ccdash/api/plan');
-  const text = JSON.stringify({
-    version: 1,
-    name: 'policy check',
-    scope: { tools: ['read', 'edit', 'search', 'exec'], write: ['**'], network: 'none' },
-    steps: [{ id: 'command', run: command }],
-  });
-  const read = parsePlan(text, { file: 'command' });
-  const step = read.ok ? read.plan.steps[0] : undefined;
-  if (!read.ok || step === undefined) return 'The command cannot be a step.';
-  return { plan: read.plan, step };
+  const { planOfCommand } = await import('../base/command-plan.ts');
+  return planOfCommand(command) ?? 'The command cannot be a step.';
 }
 
 async function readStep(context: Context, reference: string): Promise<Found | string> {

@@ -176,7 +176,13 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
       const unfit = await unfitExtension(plan);
       return unfit === null ? plans.save(plan, source, by.actor) : err(unfit);
     },
+    revisePlan: async (planId, seen, plan, source, by) => {
+      const unfit = await unfitExtension(plan);
+      return unfit === null ? plans.revise(planId, seen, plan, source, by.actor) : err(unfit);
+    },
     plan: (planId, revision) => plans.find(planId, revision),
+    plans: () => plans.list(),
+    revisions: (planId) => plans.revisions(planId),
     launch,
     override,
     dryRun,

@@ -91,6 +91,17 @@ export function createFeatureIndex({ projectDir, cacheFile }: FeatureIndexOption
       await fresh();
       return features.find((feature) => feature.slug === slug) ?? null;
     },
+    read: async (slug, path) => {
+      await fresh();
+      const feature = features.find((each) => each.slug === slug);
+      const isOwn = feature?.documents.some((document) => document.path === path) === true;
+      if (!isOwn) return null;
+      const text = readProjectText(projectDir, path, MAX_DOCUMENT_BYTES);
+      if (!text.ok) return text;
+      return text.value === null
+        ? null
+        : ok({ path, text: text.value, digest: digestOf(text.value) });
+    },
     plan: async (slug, options) => {
       await fresh();
       const feature = features.find((each) => each.slug === slug);
@@ -127,9 +138,13 @@ function planFrom(
     .flatMap(({ path }) => {
       const text = readProjectText(projectDir, path, MAX_DOCUMENT_BYTES);
       if (!text.ok || text.value === null) return [];
-      return [{ path, digest: `sha256:${createHash('sha256').update(text.value).digest('hex')}` }];
+      return [{ path, digest: digestOf(text.value) }];
     });
   return ok({ text: made.text, warnings: made.warnings, documents });
+}
+
+function digestOf(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
 /** null when it is gone by now. What cannot be read as text is a document with that as its problem. */

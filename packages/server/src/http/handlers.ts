@@ -7,7 +7,11 @@ import {
   decisionRequest,
   diffQuery,
   emptyRequest,
+  documentQuery,
   featurePlanQuery,
+  plansQuery,
+  policyCheckRequest,
+  revisionRequest,
   launchRequest,
   overrideRequest,
   reviewRequest,
@@ -22,13 +26,21 @@ import {
   restartRequest,
   revisionQuery,
 } from '@ccdash/api';
-import type { AuditQuery, PlanProblem, RouteName } from '@ccdash/api';
+import type { AuditQuery, PlanProblem, PlanSummary, RouteName } from '@ccdash/api';
 import { err, ok } from '@ccdash/core';
 import type { Plan, Result, RunView } from '@ccdash/core';
 import type { z } from 'zod';
 import type { Proof, Statement } from '../base/people.ts';
+import { planOfCommand } from '../base/command-plan.ts';
 import type { Features } from '../base/features.ts';
-import type { Caller, ControlRequest, Workbench, WorkbenchRefusal } from '../base/workbench.ts';
+import type { PolicyDesk } from '../base/policy-desk.ts';
+import type {
+  Caller,
+  ControlRequest,
+  SavedPlan,
+  Workbench,
+  WorkbenchRefusal,
+} from '../base/workbench.ts';
 import { outputToResponse } from './attempt-output.ts';
 import { eventFilter, readEventPage } from './event-pages.ts';
 import { eventsOfLog, eventsOfRun } from './event-source.ts';
@@ -50,6 +62,7 @@ export type ReadPlan = (
 export interface HandlerOptions extends PeopleHandlerOptions {
   readonly workbench: Workbench;
   readonly features: Features;
+  readonly policy: PolicyDesk;
   readonly readPlan: ReadPlan;
   readonly isReady: () => boolean;
   /** Asks for the end of the server; the answer to the request is still sent. */
@@ -128,6 +141,49 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       return plan === null
         ? refusalToProblem({ type: 'PlanNotFound', planId })
         : Response.json(plan);
+    },
+    listPlans: (call) => {
+      const { feature } = call.query(plansQuery);
+      const plans = workbench.plans().map(planToSummary);
+      return Response.json(
+        feature === undefined ? plans : plans.filter((plan) => plan.feature === feature),
+      );
+    },
+    listPlanRevisions: (call) => {
+      const planId = call.param('id');
+      const revisions = workbench.revisions(planId).map(planToSummary);
+      if (revisions.length > 0) return Response.json(revisions);
+      return refusalToProblem({ type: 'PlanNotFound', planId });
+    },
+    revisePlan: async (call) => {
+      const { text, file, seen } = call.body(revisionRequest);
+      const reading = readPlan(text, file);
+      if (!reading.ok) return invalidPlan(file, reading.problems);
+      const id = call.param('id');
+      return answer(await workbench.revisePlan(id, seen, reading.plan, text, call.caller), 201);
+    },
+    getPolicy: () => Response.json(options.policy.describe()),
+    checkPolicy: async (call) => {
+      const asked = call.body(policyCheckRequest);
+      const { id, kind } = call.caller.actor;
+      const requester = {
+        kind: kind === 'agent' ? kind : 'person',
+        id,
+        roles: call.caller.roles,
+      } as const;
+      if ('command' in asked) {
+        const found = planOfCommand(asked.command);
+        if (found === null) return NO_STEP;
+        return Response.json(await options.policy.check(found.plan, found.step, requester));
+      }
+      const reading = readPlan(asked.text, asked.file);
+      if (!reading.ok) return invalidPlan(asked.file, reading.problems);
+      const step = reading.plan.steps.find((one) => one.id === asked.step);
+      if (step === undefined) {
+        const detail = `${asked.file} has no step ${asked.step}.`;
+        return { error: 'PlanInvalid', detail, hint: 'Name one of its steps.' };
+      }
+      return Response.json(await options.policy.check(reading.plan, step, requester));
     },
     launchRun: async (call) => {
       const planId = call.param('id');
@@ -246,6 +302,17 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       const runs = workbench.runs().filter((run) => run.feature === slug);
       return Response.json({ ...feature, runs: runs.map(({ id }) => id) });
     },
+    readDocument: async (call) => {
+      const { path } = call.query(documentQuery);
+      const slug = call.param('slug');
+      const read = await options.features.read(slug, path);
+      if (read?.ok === true) return Response.json(read.value);
+      return {
+        error: 'DocumentNotFound',
+        detail: read?.error.message ?? `${slug} has no document ${path}.`,
+        hint: read?.error.hint ?? `See its documents: ccdash feature show ${slug}`,
+      };
+    },
     planFeature: async (call) => {
       const slug = call.param('slug');
       const { phase, agent } = call.query(featurePlanQuery);
@@ -342,6 +409,17 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
 
 function answer(result: Result<unknown, WorkbenchRefusal>, status = 200): Response | Problem {
   return result.ok ? Response.json(result.value, { status }) : refusalToProblem(result.error);
+}
+
+const NO_STEP: Problem = {
+  error: 'BodyInvalid',
+  detail: 'The command cannot be a step.',
+  hint: 'Give a command as you would type it.',
+};
+
+function planToSummary({ id, revision, digest, plan, savedAt, savedBy }: SavedPlan): PlanSummary {
+  const { name, feature, steps } = plan;
+  return { id, name, feature, revision, digest, steps: steps.length, savedAt, savedBy };
 }
 
 function featureNotFound(slug: string): Problem {

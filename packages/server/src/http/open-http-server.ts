@@ -7,6 +7,7 @@ import type { Clock, Failure, Result } from '@ccdash/core';
 import type { People } from '../base/people.ts';
 import type { Workbench } from '../base/workbench.ts';
 import type { Features } from '../base/features.ts';
+import type { PolicyDesk } from '../base/policy-desk.ts';
 import { createHttpApp } from './create-http-app.ts';
 import { createCredentials } from './credentials.ts';
 import { allowedHosts } from './guards.ts';
@@ -20,6 +21,7 @@ export interface HttpServerOptions {
   /** The person whose machine this is: who can read the token of the state folder. */
   readonly owner: string;
   readonly features: Features;
+  readonly policy: PolicyDesk;
   readonly readPlan: ReadPlan;
   /** Of mode 0700; holds the token. */
   readonly stateDir: string;

@@ -172,6 +172,11 @@ function wordsFor(refusal: WorkbenchRefusal | PeopleRefusal): Words {
         detail: `There is no plan ${refusal.planId}, or it has no such revision.`,
         hint: 'Save the plan again.',
       };
+    case 'PlanMoved':
+      return {
+        detail: `The newest revision of plan ${refusal.planId} is ${refusal.revision}.`,
+        hint: 'Look at what has changed, then save again.',
+      };
     case 'PlanInvalid':
       return { detail: refusal.detail, hint: 'See every problem: ccdash plan check FILE' };
     case 'InputInvalid':

@@ -18,6 +18,7 @@ export interface PolicyRule {
   readonly id: string;
   /** Its @doc, for people. */
   readonly doc: string;
+  readonly effect: 'permits' | 'asks' | 'denies';
   /** It denies, and no override lifts it. */
   readonly isAbsolute: boolean;
   /** What it asks for; null for rules that permit or deny. */
@@ -215,7 +216,8 @@ function readRule(source: string): Result<PolicyRule, readonly Mistake[]> {
   }
   const asks = asking ? readRequirement(annotations, complain) : null;
   const isAbsolute = absolute === 'true';
-  return mistakes.length === 0 ? ok({ id, doc, isAbsolute, asks, source }) : err(mistakes);
+  const effect = asking ? 'asks' : denying ? 'denies' : 'permits';
+  return mistakes.length === 0 ? ok({ id, doc, effect, isAbsolute, asks, source }) : err(mistakes);
 }
 
 /** Whether the rule forbids an action and leaves open the twin that people may approve. */

@@ -1,4 +1,5 @@
 /** Which policy is in force for a project: its own once it is trusted, else the one that ships with CCDash. */
+import type { PolicyView } from '@ccdash/api';
 import { InvariantError, err, ok } from '@ccdash/core';
 import type { Failure, Policy, Result } from '@ccdash/core';
 
@@ -7,6 +8,7 @@ import { listProjectFolder, readProjectText } from '../base/project-files.ts';
 import { createCedarPolicy, policyDigest } from './cedar-policy.ts';
 import { problemToText } from './policy-problem.ts';
 import type { PolicyFile, PolicyProblem } from './policy-problem.ts';
+import { readRules } from './policy-rules.ts';
 
 const FOLDER = '.ccdash/policy';
 const MAX_FILES = 32;
@@ -15,6 +17,8 @@ const MAX_FILE_BYTES = 64 * 1024;
 export interface PolicyInForce {
   readonly policy: Policy;
   readonly source: 'shipped' | 'project';
+  /** The files of what is in force. */
+  readonly files: readonly PolicyFile[];
   /** Of what `.ccdash/policy` holds now, in force or not; null when it holds no rules, or cannot be read. */
   readonly projectDigest: string | null;
   /** For people: the project's rules are not in force, why, and what to do. null when there is nothing to say. */
@@ -62,7 +66,8 @@ export function loadProjectPolicy(
 function inForce(digest: string, files: readonly PolicyFile[]): Result<PolicyInForce, Failure> {
   const checked = checkRules(files);
   if (checked.ok) {
-    return ok({ policy: checked.value, source: 'project', projectDigest: digest, notice: null });
+    const policy = checked.value;
+    return ok({ policy, source: 'project', files, projectDigest: digest, notice: null });
   }
   const mistakes = checked.error.map(problemToText).join('; ');
   const message = `The policy of this project has mistakes, so nothing may start: ${mistakes}.`;
@@ -96,6 +101,18 @@ export function checkRules(files: readonly PolicyFile[]): Result<Policy, readonl
   return createCedarPolicy({ schema: readSchema(), policies: files });
 }
 
+/** A policy in words: its rules in the order of its files. */
+export function describePolicy({ policy, source, files, notice }: PolicyInForce): PolicyView {
+  const rules = files.flatMap((file) => {
+    const read = readRules(readSchema(), [file]);
+    if (!read.ok) throw new InvariantError(`${file.file} is in force and cannot be read`);
+    return read.value.map(({ id, doc, effect, isAbsolute, asks, source: text }) => ({
+      ...{ id, text: doc, effect, absolute: isAbsolute, asks, file: file.file, source: text },
+    }));
+  });
+  return { digest: policy.digest, source, notice, rules };
+}
+
 function readSchema(): string {
   return readAsset('policy/schema.cedarschema');
 }
@@ -108,9 +125,13 @@ export function shippedPolicy(): Policy {
 
 let shippedOnce: Policy | null = null;
 
-function createShipped(): Policy {
+function shippedFile(): PolicyFile {
   const path = 'policy/default.cedar';
-  const created = checkRules([{ file: path, text: readAsset(path) }]);
+  return { file: path, text: readAsset(path) };
+}
+
+function createShipped(): Policy {
+  const created = checkRules([shippedFile()]);
   if (created.ok) return created.value;
   const mistakes = created.error.map(problemToText).join('; ');
   throw new InvariantError(`the policy of this program has mistakes: ${mistakes}`);
@@ -123,7 +144,8 @@ function shipped(
   projectDigest: string | null,
   notice: string | null,
 ): Result<PolicyInForce, never> {
-  return ok({ policy: shippedPolicy(), source: 'shipped', projectDigest, notice });
+  const files = [shippedFile()];
+  return ok({ policy: shippedPolicy(), source: 'shipped', files, projectDigest, notice });
 }
 
 function problemOfNames(names: readonly string[]): Failure | null {
