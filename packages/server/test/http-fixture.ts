@@ -296,7 +296,7 @@ export function createPlayedWorkbench(): PlayedWorkbench {
         approvalsNeeded: plan.steps.filter(({ kind }) => kind === 'approval').map(({ id }) => id),
         notCarried: [],
       }),
-    runs: () => [...states.values()].reverse().map(runToView),
+    runs: () => [...states.values()].reverse().map((state) => runToView(state)),
     run: (runId) => {
       const state = states.get(runId);
       return state === undefined ? null : runToView(state);

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { parsePlan } from '@ccdash/api/plan';
 import type { ApprovalView, RunView, StepView } from '@ccdash/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openWorkbench, trustProject } from '../src/app.ts';
+import { openLog, openWorkbench, trustProject } from '../src/app.ts';
 import type { OpenWorkbench } from '../src/app.ts';
 import type { Caller, RunRequest } from '../src/base/workbench.ts';
 
@@ -531,5 +531,30 @@ describe('a diff', () => {
     expect([now.to, now.files]).toEqual([null, [{ path: 'c.txt', change: 'added' }]]);
     expect(await ask(runId, { type: 'cancel', reason: 'enough' })).toBe('ok');
     await until(runId, (run) => run.status === 'canceled');
+  });
+});
+
+describe('a bug in one run', () => {
+  test('[EN50] leaves that run alone, shows it as blocked with the bug, and lets others go on', async () => {
+    const id = await launch('  - id: a\n    approve: Go?\n');
+    await rest(id);
+    await open.close();
+    // What a faulty engine might have written: an end of something that never began.
+    const store = openLog(stateDir);
+    if (!store.ok) throw new Error(JSON.stringify(store.error));
+    const expectedSequence = (store.value.lastOf(id)?.sequence ?? -1) + 1;
+    const bad = { type: 'RunStarted', actor: owner.actor, data: {} };
+    const events = [{ ...bad, at: new Date().toISOString() }] as const;
+    const appended = await store.value.append({ runId: id, expectedSequence, events });
+    expect(appended.ok).toBe(true);
+    store.value.close();
+    open = await openOrFail();
+    const left = open.workbench.run(id);
+    expect(left?.status).toBe('blocked');
+    expect(left?.quarantine).not.toBeNull();
+    expect(open.workbench.runs().map((run) => run.id)).toContain(id);
+    expect(await ask(id, { type: 'cancel', reason: 'x' })).toBe('Quarantined');
+    const other = await rest(await launch('  - id: a\n    run: "true"\n'));
+    expect(other).toMatchObject({ status: 'succeeded', quarantine: null });
   });
 });

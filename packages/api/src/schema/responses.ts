@@ -150,6 +150,7 @@ export const runResponse: z.ZodType = z.object({
   blocked: z.array(
     z.object({ reason: z.string(), step: z.string(), approval: z.string().nullable() }),
   ),
+  quarantine: z.string().nullable(),
   canceling: z.boolean(),
   applying: z.object({ as: z.string(), branch: z.string() }).nullable(),
   applied: z.array(

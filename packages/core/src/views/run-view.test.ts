@@ -53,7 +53,14 @@ describe('the view of a run', () => {
     expect(runToView(state)).toEqual({
       id: 'run_1',
       plan: { id: 'plan_1', name: 'test', revision: 1, digest: 'plan-digest' },
-      ...{ feature: null, status: 'running', blocked: [], canceling: false, failure: null },
+      ...{
+        feature: null,
+        status: 'running',
+        blocked: [],
+        quarantine: null,
+        canceling: false,
+        failure: null,
+      },
       ...{ paused: null, applying: null, applied: [] },
       ...{ inputs: {}, baseCommit: 'base', checkpoint: testCommit('1') },
       ...{ notCarried: ['uncommitted work'], requestedBy: RITA },

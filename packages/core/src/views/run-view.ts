@@ -47,6 +47,8 @@ export interface RunView {
   readonly status: RunStatus;
   /** Every reason it waits for people, whatever its status. */
   readonly blocked: readonly BlockedReason[];
+  /** The bug that made the engine leave this run alone, in words; such a run is blocked, whatever its log says. */
+  readonly quarantine: string | null;
   readonly canceling: boolean;
   /** Who paused it and why, while it is. */
   readonly paused: {
@@ -155,7 +157,7 @@ export interface ApprovalView {
   readonly decisions: readonly Decision[];
 }
 
-export function runToView(state: RunState): RunView {
+export function runToView(state: RunState, quarantine: string | null = null): RunView {
   const { created } = state;
   return {
     id: state.runId,
@@ -166,8 +168,9 @@ export function runToView(state: RunState): RunView {
       digest: created.digest,
     },
     feature: created.feature,
-    status: runStatus(state),
+    status: quarantine === null ? runStatus(state) : 'blocked',
     blocked: blockedReasons(state),
+    quarantine,
     canceling: state.cancelRequest !== null && state.ended !== 'canceled',
     paused: state.paused,
     failure: state.startFailure,

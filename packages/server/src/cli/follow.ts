@@ -22,6 +22,8 @@ type Outcome = { readonly exitCode: number } | 'again';
 /** Servers that go one after the other without anything new from the run. */
 const MAX_SERVERS = 5;
 
+const SILENCE_MS = 5000;
+
 /** From the first event on; gives the exit code of the verb. Ctrl-C detaches: the run goes on. */
 export async function follow(
   context: Context,
@@ -153,15 +155,50 @@ function createFollower(context: Context, runId: string, detached: AbortControll
       await tellPast(client);
       const outcome = await look(client);
       if (outcome !== 'again') return outcome.exitCode;
-      for await (const event of client.events(runId, next, signal)) {
-        tell(event);
-        if (event.type === 'AttemptReported' && !hasGate(event)) continue;
-        const after = await look(client);
-        if (after !== 'again') return after.exitCode;
+      const looked = new AbortController();
+      try {
+        const events = client.events(runId, next, AbortSignal.any([signal, looked.signal]));
+        for await (const event of withSilences(events, SILENCE_MS)) {
+          if (event !== null) tell(event);
+          if (event?.type === 'AttemptReported' && !hasGate(event)) continue;
+          // Also after a silence: a run that is left alone for a bug says nothing in the log.
+          const after = await look(client);
+          if (after !== 'again') return after.exitCode;
+        }
+        return null;
+      } finally {
+        looked.abort();
       }
-      return null;
     },
   };
+}
+
+/** What `source` gives, and null whenever that takes longer than `silenceMs`. */
+async function* withSilences<T>(
+  source: AsyncGenerator<T, void>,
+  silenceMs: number,
+): AsyncGenerator<T | null, void> {
+  const ask = (): Promise<IteratorResult<T, void>> => {
+    const asked = source.next();
+    // An error waits until somebody looks for what comes next.
+    asked.catch(() => undefined);
+    return asked;
+  };
+  let pending = ask();
+  for (;;) {
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, silenceMs, null);
+    });
+    const next = await Promise.race([pending, silence]);
+    clearTimeout(timer);
+    if (next === null) yield null;
+    else if (next.done === true) return;
+    else {
+      pending = ask();
+      yield next.value;
+    }
+  }
 }
 
 function valueOf<T>(answer: Result<T, ClientError>): T {

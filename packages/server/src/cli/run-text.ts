@@ -82,6 +82,12 @@ export function summaryToLines(context: Context, run: RunView): readonly Line[] 
 }
 
 function nextSteps(run: RunView): readonly string[] {
+  if (run.quarantine !== null) {
+    return [
+      `it met a bug and is left alone: ${toPlainLine(run.quarantine)}`,
+      'nothing of it is lost; start the server again to try once more, and report the bug',
+    ];
+  }
   const waiting = run.blocked.map(({ reason, step, approval }) => {
     switch (reason) {
       case 'approval':

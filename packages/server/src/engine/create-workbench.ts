@@ -186,10 +186,10 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     launch,
     override,
     dryRun,
-    runs: () => statesNewestFirst().map(runToView),
+    runs: () => statesNewestFirst().map(viewOf),
     run: (runId) => {
       const state = stateOf(runId);
-      return state === null ? null : runToView(state);
+      return state === null ? null : viewOf(state);
     },
     request: (runId, asked, by) => request(runId, asked, by),
     preview: (runId, asked, by) => summarize(deps, stateOf(runId), runId, asked, by),
@@ -220,6 +220,10 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     auditVerify: () => audit.verify(),
     auditExport: () => audit.export(),
   };
+
+  function viewOf(state: RunState): RunView {
+    return runToView(state, engine.quarantineOf(state.runId));
+  }
 
   function statesNewestFirst(): readonly RunState[] {
     const states = store.runIds().map((runId) => stateOf(runId));

@@ -8,7 +8,7 @@
  * 3. An effect is under way at most once; when it has come to nothing it is asked for again, after a pause that grows.
  * 4. After a restart the same log asks for the same effects.
  */
-import { decide, effectKey, effectsOf, err, foldRun, ok } from '@ccdash/core';
+import { decide, effectKey, effectsOf, err, evolve, foldRun, ok } from '@ccdash/core';
 import type {
   Actor,
   Effect,
@@ -63,6 +63,8 @@ export interface Engine {
     agreed?: (state: RunState | null) => boolean,
   ): Promise<Result<RunState, CommandRefusal>>;
   state(runId: string): RunState | null;
+  /** What bug made the engine leave the run alone; null when none did. */
+  quarantineOf(runId: string): string | null;
   subscribe(listener: (event: StoredEvent) => void): () => void;
   /** Appends events that belong to no run. */
   appendGlobal(
@@ -112,9 +114,21 @@ export function createEngine(deps: EngineDeps, perform: Performer): Engine {
       run.state = foldRun(runId, decodedEvents(deps, runId));
     } catch (error) {
       quarantine(run, error);
+      run.state = foldAsFarAsCan(runId);
     }
     if (run.state !== null || run.quarantine !== null) runs.set(runId, run);
     return run;
+  }
+
+  /** What people are shown of a run whose log cannot be followed to its end. */
+  function foldAsFarAsCan(runId: string): RunState | null {
+    let state: RunState | null = null;
+    try {
+      for (const event of decodedEvents(deps, runId)) state = evolve(runId, state, event);
+    } catch {
+      // Told by its quarantine.
+    }
+    return state;
   }
 
   function hasEnded(runId: string): boolean {
@@ -306,6 +320,7 @@ export function createEngine(deps: EngineDeps, perform: Performer): Engine {
     },
     command,
     state: (runId) => load(runId).state,
+    quarantineOf: (runId) => load(runId).quarantine,
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
