@@ -22,6 +22,7 @@ import type {
 } from '@ccdash/core';
 import type { CaseResult } from './agents/conformance/check-adapter.ts';
 import { PROVIDER_VARIABLES } from './agents/gateway/services.ts';
+import { recordingOf } from './agents/recording/recording.ts';
 import { createAdapters } from './agents/registry.ts';
 import { createArtifactStore } from './artifacts/artifact-store.ts';
 import { readAsset } from './base/assets.ts';
@@ -249,6 +250,7 @@ export async function openWorkbench(
         context,
       ),
     keepArtifact: (name, bytes) => artifacts.keep(name, bytes),
+    recordingOf,
     digest: jsonDigest,
     isAllowedPath: isPathNamed,
     reportBug: (runId, error) => {

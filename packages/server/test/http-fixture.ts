@@ -385,6 +385,7 @@ export function createPlayedWorkbench(): PlayedWorkbench {
     },
     outputPath: (runId, step, attempt) =>
       states.get(runId)?.steps.get(step)?.attempts[attempt - 1] === undefined ? null : outputFile,
+    recording: () => ({ script: { version: 1, scripts: [] }, answers: 0, leftOut: [] }),
     adapters: async () => [],
     auditEvents: (from, limit) => store.readAll(from, limit),
     auditVerify: async () => ({

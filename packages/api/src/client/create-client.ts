@@ -2,6 +2,7 @@
 import { err, ok } from '@ccdash/core';
 import type {
   AdapterView,
+  JsonObject,
   ApprovalView,
   ChangedPath,
   Impact,
@@ -106,6 +107,13 @@ export interface DryRunView {
 }
 
 /** What changed; `to` is null for the work tree as it is at this moment. */
+/** A script file's content, with what it does not hold. */
+export interface RecordingView {
+  readonly script: JsonObject;
+  readonly answers: number;
+  readonly leftOut: readonly string[];
+}
+
 export interface DiffView {
   readonly from: string;
   readonly to: string | null;
@@ -166,6 +174,7 @@ export interface Client {
   features(): Answer<FeatureList>;
   feature(slug: string): Answer<FeatureView & { readonly runs: readonly string[] }>;
   planFeature(slug: string, phase: string | null, agent: string): Answer<FeaturePlan>;
+  recording(id: string): Answer<RecordingView>;
   adapters(): Answer<readonly AdapterView[]>;
   auditEvents(from: number, limit: number): Answer<EventPage>;
   auditVerify(): Answer<AuditReportView>;
@@ -350,6 +359,7 @@ export function createClient(options: ClientOptions): Client {
       const query = new URLSearchParams({ agent, ...(phase === null ? {} : { phase }) });
       return json('GET', `/features/${encodeURIComponent(slug)}/plan?${query.toString()}`);
     },
+    recording: (id) => json('GET', `${runPath(id)}/recording`),
     adapters: () => json('GET', '/adapters'),
     auditEvents: (from, limit) => json('GET', `/audit?from=${from}&limit=${limit}`),
     auditVerify: () => json('GET', '/audit/verify'),

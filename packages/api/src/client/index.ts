@@ -8,6 +8,7 @@ export type {
   ControlAction,
   ClientOptions,
   DiffView,
+  RecordingView,
   DryRunView,
   EventPage,
   ImpactSummaryView,

@@ -40,6 +40,7 @@ import {
 import {
   applySummary,
   adapterResponse,
+  recordingResponse,
   approvalResponse,
   auditReport,
   diffResponse,
@@ -94,6 +95,7 @@ export type RouteName =
   | 'getRun'
   | 'runEvents'
   | 'attemptOutput'
+  | 'recordingOfRun'
   | 'diffOfRun'
   | 'cancelRun'
   | 'applyRun'
@@ -264,6 +266,13 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     query: outputQuery,
     status: 200,
     response: 'text/plain',
+  },
+  recordingOfRun: {
+    method: 'get',
+    path: '/runs/{id}/recording',
+    summary: 'What the model answered in the run, as a script that the scripted model plays again',
+    status: 200,
+    response: recordingResponse,
   },
   diffOfRun: {
     method: 'get',

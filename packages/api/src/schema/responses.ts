@@ -188,6 +188,12 @@ export const runResponse: z.ZodType = z.object({
   steps: z.array(step),
 });
 
+export const recordingResponse: z.ZodType = z.object({
+  script: z.record(z.string(), z.json()).describe('The content of a script file'),
+  answers: z.int(),
+  leftOut: z.array(z.string()).describe('What the script does not hold'),
+});
+
 export const adapterResponse: z.ZodType = z.object({
   id: z.string(),
   status: z.enum(['ready', 'not-installed', 'broken']),

@@ -125,6 +125,8 @@ export interface AttemptHosts {
   ): Following;
   /** Path of the whole output of an attempt (already redacted), whether or not it exists yet. */
   outputPathOf(ref: AttemptRef): string;
+  /** Path of what the model answered in an attempt, whether or not it answered anything. */
+  answersPathOf(ref: AttemptRef): string;
   /** Lets the host go: its facts are all in the log. */
   release(ref: AttemptRef): void;
   /** What the sandbox can do here; probed once. */

@@ -160,6 +160,14 @@ export interface AuditReport {
   readonly problem: { readonly position: number | null; readonly detail: string } | null;
 }
 
+/** A run's answers of the model as a script file holds them. */
+export interface Recording {
+  readonly script: JsonObject;
+  readonly answers: number;
+  /** Sentences about what the script does not hold. */
+  readonly leftOut: readonly string[];
+}
+
 export interface Workbench {
   /** Saves a plan as a new revision of the plan of this name, or finds the same digest saved already. */
   savePlan(plan: Plan, source: string, by: Caller): Promise<Result<SavedPlan, WorkbenchRefusal>>;
@@ -242,6 +250,8 @@ export interface Workbench {
   subscribe(listener: (event: StoredEvent) => void): () => void;
   /** Path of the whole output of an attempt; null when there is no such attempt. */
   outputPath(runId: string, step: string, attempt: number): string | null;
+  /** What the model answered in a run, as a script to play again; null when there is no such run. */
+  recording(runId: string): Recording | null;
   /** The agents of this installation, each as it stands now. */
   adapters(): Promise<readonly AdapterView[]>;
   auditEvents(fromPosition: number, limit: number): readonly StoredEvent[];

@@ -293,6 +293,16 @@ function addRunVerbs(program: Command, act: Act): void {
       ),
     );
   program
+    .command('record')
+    .description(
+      'write what the model answered in a run as a script, to play it again without a key',
+    )
+    .argument('<run>')
+    .requiredOption('--out <file>', 'the script file to write; one that is there is left alone')
+    .action((id: string, { out }: { out: string }) =>
+      act(async (context) => (await import('./record-verb.ts')).recordRun(context, id, out)),
+    );
+  program
     .command('apply')
     .description('bring the result into your repository; shows what changes, then asks')
     .argument('<run>')

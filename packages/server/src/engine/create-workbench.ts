@@ -29,6 +29,7 @@ import { commandFacts, startPolicyFacts } from './facts.ts';
 import { isSameImpact, summarize } from './impact.ts';
 import { createSavedPlans } from './saved-plans.ts';
 import { refusalToTell } from './tell.ts';
+import { recordedSteps } from './recorded-steps.ts';
 
 /** Reads and checks of the log that the workbench passes through. */
 export interface Audit {
@@ -214,6 +215,11 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     outputPath: (runId, step, attempt) => {
       const known = stateOf(runId)?.steps.get(step)?.attempts[attempt - 1] !== undefined;
       return known ? hosts.outputPathOf({ runId, step, attempt }) : null;
+    },
+    recording: (runId) => {
+      const state = stateOf(runId);
+      if (state === null) return null;
+      return deps.recordingOf(recordedSteps(state, hosts), deps.workspaces.pathOf(runId));
     },
     adapters: () => deps.adapters.describe(),
     auditEvents: (fromPosition, limit) => store.readAll(fromPosition, limit),

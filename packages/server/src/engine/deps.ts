@@ -27,6 +27,7 @@ import type {
   StoredEvent,
   Workspaces,
 } from '@ccdash/core';
+import type { Recording } from '../base/workbench.ts';
 
 /** Values that conditions, prompts and environments may read. */
 export interface ExpressionFacts {
@@ -113,6 +114,11 @@ export interface EngineDeps {
   ) => Promise<readonly CheckResult[]>;
   readonly keepArtifact: (name: string, bytes: Uint8Array) => Promise<Result<ArtifactRef, Failure>>;
   /** RFC 8785 canonical JSON of a value, as `sha256:<hex>`. */
+  /** What a model answered, as a script to play again. */
+  readonly recordingOf: (
+    steps: readonly { readonly step: string; readonly files: readonly string[] }[],
+    workspace: string,
+  ) => Recording;
   readonly digest: (value: Json) => string;
   readonly isAllowedPath: (globs: readonly string[], path: string) => boolean;
   /** A bug in one run: it is quarantined, and the process says so. */

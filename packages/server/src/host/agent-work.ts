@@ -7,7 +7,7 @@
  * 3. Keys of the model's provider go to the gateway and nowhere else.
  */
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type {
@@ -54,6 +54,8 @@ export interface GatewayOptions {
   readonly onLimitReached: (why: string) => void;
   /** A call has ended, and counts. */
   readonly onUsed: () => void;
+  /** The model has given a whole answer: it is kept, so that it can be played again. */
+  readonly onAnswer: (answer: object) => void;
   /** Awaited before each call that makes the model work. */
   readonly mayCall: () => Promise<void>;
   /** Bytes have come from the model: a sign of life. */
@@ -99,6 +101,10 @@ export async function runAgent(
     providerSecrets: providerSecrets(context),
     onLimitReached: (why) => watch.limitReached(why),
     onUsed: () => keepCount(),
+    onAnswer: (answer) => {
+      const line = JSON.stringify(context.redaction.json(answer));
+      appendFileSync(context.folder.answers, `${line}\n`, { mode: 0o600 });
+    },
     mayCall: () => watch.during(context.notHeld()),
     onActivity: () => watch.activity(),
   });

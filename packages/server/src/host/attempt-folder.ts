@@ -17,6 +17,8 @@ export interface AttemptFolder {
   readonly spool: string;
   /** What the program printed, redacted. */
   readonly output: string;
+  /** What the model answered, redacted, a line an answer; for agent attempts. */
+  readonly answers: string;
   /** What the host process itself has to say, for agent attempts. */
   readonly log: string;
   /** The folder that holds the file `$CCDASH_OUTPUT`. */
@@ -36,6 +38,7 @@ export function attemptFolder(stateDir: string, ref: AttemptRef): AttemptFolder 
     lease: join(dir, 'lease.json'),
     spool: join(dir, 'spool'),
     output: join(dir, 'output'),
+    answers: join(dir, 'answers'),
     log: join(dir, 'host.log'),
     out: join(dir, 'out'),
   };

@@ -81,6 +81,7 @@ export function createAttemptHosts(options: AttemptHostsOptions): OpenAttemptHos
       return startFollowing({ ref, folder, epoch, afterSeq, onFacts, onDisplaced });
     },
     outputPathOf: (ref) => attemptFolder(stateDir, ref).output,
+    answersPathOf: (ref) => attemptFolder(stateDir, ref).answers,
     // Hosts end by themselves: what the engine needs of them is in the spool, not in a process.
     release: () => undefined,
     sandbox: options.probeSandbox,

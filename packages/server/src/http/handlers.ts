@@ -218,6 +218,7 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       const { follow } = call.query(outputQuery);
       return outputToResponse(path, call.headers.get('range'), follow ? isOver : null);
     },
+    recordingOfRun: (call) => withRun(call, ({ id }) => Response.json(workbench.recording(id))),
     diffOfRun: async (call) => {
       const { step, attempt } = call.query(diffQuery);
       return answer(await workbench.diff(call.param('id'), step, attempt));

@@ -24,12 +24,11 @@ export const readChatCall: ReadScriptedCall = (body) => {
   if (!parsed.success) return z.prettifyError(parsed.error);
   const { model, stream = false, stream_options: options, messages, response_format } = parsed.data;
   const tellsUsage = options?.include_usage === true;
+  const answersInWords = response_format?.type === 'json_schema';
   return {
     isStream: stream,
-    messages: conversationOf(
-      messages.flatMap(happeningsOf),
-      response_format?.type === 'json_schema',
-    ),
+    answersInWords,
+    messages: conversationOf(messages.flatMap(happeningsOf), answersInWords),
     reply: (turn) => replyOf(model, turn, tellsUsage),
   };
 };

@@ -33,7 +33,12 @@ export const readMessagesCall: ReadScriptedCall = (body) => {
   const parsed = bodySchema.safeParse(body);
   if (!parsed.success) return z.prettifyError(parsed.error);
   const { model, stream = false, messages } = parsed.data;
-  return { isStream: stream, messages, reply: (turn) => replyOf(model, turn) };
+  return {
+    isStream: stream,
+    answersInWords: false,
+    messages,
+    reply: (turn) => replyOf(model, turn),
+  };
 };
 
 function replyOf(model: string, turn: ScriptTurn): ScriptedReply {

@@ -15,12 +15,17 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { err, ok } from '@ccdash/core';
 import type { AgentWork, Failure, Result, Usage } from '@ccdash/core';
+import { readAnswer } from '../recording/read-answer.ts';
+import { recordedAnswer } from '../recording/recording.ts';
+import type { RecordedAnswer } from '../recording/recording.ts';
 import { readAgentScript } from '../script/agent-script.ts';
+import { firstPrompt } from '../script/next-turn.ts';
 import { isPriced } from './prices.ts';
 import { doorOf, providerOf } from './protocol.ts';
-import type { Door, Provider } from './protocol.ts';
+import type { Door, Protocol, Provider } from './protocol.ts';
 import { createProviderUpstream } from './provider-upstream.ts';
-import { createScriptedUpstream } from './scripted-upstream.ts';
+import { READERS, createScriptedUpstream } from './scripted-upstream.ts';
+import type { ScriptedCall } from './scripted-wire.ts';
 import { SERVICES } from './services.ts';
 import { createTokenMeter } from './token-meter.ts';
 import { LARGEST_REQUEST, sendModelError } from './upstream.ts';
@@ -44,6 +49,8 @@ export interface ModelGatewayOptions {
   readonly onLimitReached: (why: string) => void;
   /** A call has ended, and counts. */
   readonly onUsed?: () => void;
+  /** The model has given a whole answer. */
+  readonly onAnswer?: (answer: RecordedAnswer) => void;
   /** Awaited before each call that makes the model work: it may be held back. */
   readonly mayCall?: () => Promise<void>;
   /** Bytes have come from the model. */
@@ -67,7 +74,8 @@ export interface ModelGateway {
 export async function createModelGateway(
   options: ModelGatewayOptions,
 ): Promise<Result<ModelGateway, Failure>> {
-  const { socketPath, token, work, onLimitReached, onUsed, mayCall, onActivity } = options;
+  const { socketPath, token, work, onLimitReached, onUsed, onAnswer, mayCall, onActivity } =
+    options;
   const upstream = upstreamFor(options);
   if (!upstream.ok) return upstream;
   const pass = upstream.value;
@@ -131,6 +139,7 @@ export async function createModelGateway(
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     let received = 0;
+    const chunks: Uint8Array[] = [];
     if (door.generates !== null && onUsed !== undefined) response.once('close', onUsed);
     await pass({
       request,
@@ -140,14 +149,21 @@ export async function createModelGateway(
       body: metered(door, sent),
       startMeter: door.generates === null ? null : () => meter.startCall(),
       signal: gone.signal,
-      onData: (bytes) => {
+      onData: (chunk) => {
         onActivity();
-        received += bytes;
+        received += chunk.length;
+        if (door.generates !== null && onAnswer !== undefined) chunks.push(chunk);
         if (received <= LONGEST_ANSWER) return;
         isEndless = true;
         gone.abort();
       },
     });
+    if (response.statusCode !== 200 || door.generates === null || onAnswer === undefined) return;
+    const answer = readAnswer(door.generates, Buffer.concat(chunks).toString('utf8'));
+    const asked = askedIn(door.generates, sent);
+    if (answer !== null && asked !== null) {
+      onAnswer(recordedAnswer(firstPrompt(asked.messages), answer, asked.answersInWords));
+    }
   }
 
   const server = createServer((request, response) => {
@@ -232,6 +248,12 @@ function metered({ generates }: Door, body: Buffer): Buffer {
   const options = call['stream_options'];
   const rest = typeof options === 'object' && options !== null ? options : {};
   return Buffer.from(JSON.stringify({ ...call, stream_options: { ...rest, include_usage: true } }));
+}
+
+/** What a call asks; null where it is none of its protocol. */
+function askedIn(protocol: Protocol, body: Buffer): ScriptedCall | null {
+  const asked = READERS[protocol](objectIn(body));
+  return typeof asked === 'string' ? null : asked;
 }
 
 function modelOf(body: Buffer): string | null {

@@ -42,7 +42,7 @@ export function createProviderUpstream({ baseUrl, key }: ProviderOptions): Upstr
       sendModelError(call.response, call.provider, 502, 'api_error', message);
       return;
     }
-    call.onData(0);
+    call.onData(NOTHING);
     const status = answer.statusCode ?? 502;
     const headers = forwarded(answer.headers);
     // A refused key is not accepted the tenth time either.
@@ -55,6 +55,8 @@ export function createProviderUpstream({ baseUrl, key }: ProviderOptions): Upstr
   };
 }
 
+const NOTHING = new Uint8Array();
+
 /** Largest JSON answer that is looked into. */
 const LARGEST_BODY = 64 * 1024 * 1024;
 
@@ -63,7 +65,7 @@ function watched(call: ModelCall, events: CallMeter | null, body: CallMeter | nu
     const kept: Buffer[] = [];
     let length = 0;
     for await (const chunk of chunks) {
-      call.onData(chunk.length);
+      call.onData(chunk);
       events?.readEvents(chunk);
       length += chunk.length;
       if (body !== null && length <= LARGEST_BODY) kept.push(chunk);

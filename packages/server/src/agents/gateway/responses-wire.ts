@@ -28,9 +28,11 @@ export const readResponsesCall: ReadScriptedCall = (body) => {
   const items =
     typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : input;
   const isCodex = tools.some(({ name }) => name === 'exec_command');
+  const answersInWords = text?.format?.type === 'json_schema';
   return {
     isStream: stream,
-    messages: conversationOf(items.flatMap(happeningsOf), text?.format?.type === 'json_schema'),
+    answersInWords,
+    messages: conversationOf(items.flatMap(happeningsOf), answersInWords),
     reply: (turn) => replyOf(model, turn, isCodex),
   };
 };
@@ -162,6 +164,8 @@ function codexCall({ name, input }: ScriptCall): CallFields | null {
         ...marked('-', textIn(input, 'old_string') ?? ''),
         ...marked('+', textIn(input, 'new_string') ?? ''),
       ]);
+    case 'apply_patch':
+      return { type: 'custom_tool_call', name, input: textIn(input, 'input') ?? '' };
     default:
       return null;
   }

@@ -13,7 +13,7 @@ import type { ReadScriptedCall, ScriptedCall, ScriptedReply } from './scripted-w
 import { FINAL, sendModelError } from './upstream.ts';
 import type { ModelCall, Upstream } from './upstream.ts';
 
-const READERS: Readonly<Record<Protocol, ReadScriptedCall>> = {
+export const READERS: Readonly<Record<Protocol, ReadScriptedCall>> = {
   messages: readMessagesCall,
   responses: readResponsesCall,
   chat: readChatCall,
@@ -100,7 +100,7 @@ async function stream(call: ModelCall, { events }: ScriptedReply, turn: ScriptTu
     if (index === 1 && turn.stall) await untilAborted(call.signal);
     const bytes = Buffer.from(event);
     meter?.readEvents(bytes);
-    call.onData(bytes.length);
+    call.onData(bytes);
     call.response.write(bytes);
   }
   call.response.end();
@@ -109,7 +109,7 @@ async function stream(call: ModelCall, { events }: ScriptedReply, turn: ScriptTu
 function sendJson(call: ModelCall, value: object): void {
   const body = JSON.stringify(value);
   call.startMeter?.().readBody(body);
-  call.onData(Buffer.byteLength(body));
+  call.onData(Buffer.from(body));
   call.response.writeHead(200, { 'content-type': 'application/json' });
   call.response.end(body);
 }
@@ -150,7 +150,7 @@ function begin(
   return async (part) => {
     const bytes = Buffer.from(part);
     meter?.readEvents(bytes);
-    onData(bytes.length);
+    onData(bytes);
     signal.throwIfAborted();
     if (!response.write(bytes)) await once(response, 'drain', { signal });
   };

@@ -4,6 +4,8 @@ import type { ConversationMessage } from '../script/next-turn.ts';
 /** A call as its protocol has it, for a model that follows a script. */
 export interface ScriptedCall {
   readonly isStream: boolean;
+  /** The answer that a schema asks for comes as words, not as a call. */
+  readonly answersInWords: boolean;
   /** The conversation so far, in the words of `next-turn.ts`. */
   readonly messages: readonly ConversationMessage[];
   readonly reply: (turn: ScriptTurn) => ScriptedReply;

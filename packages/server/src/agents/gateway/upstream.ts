@@ -18,8 +18,8 @@ export interface ModelCall {
   readonly startMeter: (() => CallMeter) | null;
   /** Aborted when the caller goes away or the gateway is cut. */
   readonly signal: AbortSignal;
-  /** So many bytes came from the model. */
-  readonly onData: (bytes: number) => void;
+  /** This came from the model. */
+  readonly onData: (chunk: Uint8Array) => void;
 }
 
 /** More than any provider takes. */

@@ -98,7 +98,7 @@ export interface AgentScript {
   readonly scripts: readonly Script[];
 }
 
-const MAX_SCRIPT_BYTES = 4 * 1024 * 1024;
+const MAX_SCRIPT_BYTES = 16 * 1024 * 1024;
 const MAX_PROBLEMS = 20;
 
 /** Reads a script file. Errors: Failure `invalid_script`, with file, line and column of each mistake. */
