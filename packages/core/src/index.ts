@@ -41,6 +41,9 @@ export type {
   RunCommand,
   Subject,
 } from './machine/commands.ts';
+export { changeAsks, weakenedBy } from './machine/change.ts';
+export { diffPlans } from './machine/plan-diff.ts';
+export type { FieldDiff, PlanDiff, StepDiff } from './machine/plan-diff.ts';
 export { applyEvent, evolve, foldRun } from './machine/evolve.ts';
 export type { StepTable } from './machine/step-table.ts';
 export {
@@ -49,6 +52,7 @@ export {
   planStep,
   stepState,
   approvalState,
+  attemptsOf,
   waitingCorrection,
 } from './machine/state.ts';
 export type {
@@ -94,6 +98,7 @@ export type {
   ResumeToken,
   RunEvent,
   RunEventData,
+  RunChange,
   RunEventType,
   Usage,
   Verdict,

@@ -47,6 +47,7 @@ import type {
   WorkbenchRefusal,
   Caller,
   ControlRequest,
+  RunRequest,
   ImpactSummary,
 } from '../src/base/workbench.ts';
 import { createFeatureIndex } from '../src/features/feature-index.ts';
@@ -200,7 +201,7 @@ export function createPlayedWorkbench(): PlayedWorkbench {
     const context = { at: new Date(0).toISOString(), nowMs: 0, actor: by.actor };
     const impact = impactOf(
       state,
-      requestToCommand(asked, by, () => ''),
+      plainCommand(asked, by, () => ''),
       context,
     );
     if (!impact.ok) return impact;
@@ -305,7 +306,7 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       requests.push({ runId, type: asked.type });
       const done = await apply(
         runId,
-        requestToCommand(asked, by, () => nextId('msg')),
+        plainCommand(asked, by, () => nextId('msg')),
         by.actor,
       );
       if (!done.ok) return done;
@@ -610,4 +611,10 @@ export function planText(
   });
   const scope = { tools: ['exec'], write: ['src/**'] };
   return JSON.stringify({ version: 1, name, scope, steps });
+}
+
+/** The policy and saved plans, which changes of a run need, are the engine's. */
+function plainCommand(asked: RunRequest, by: Caller, newId: () => string): RunCommand {
+  if (asked.type === 'skip' || asked.type === 'replan') throw new Error('no engine is here');
+  return requestToCommand(asked, by, newId);
 }

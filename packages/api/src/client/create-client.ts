@@ -22,7 +22,9 @@ import type {
   LaunchBody,
   OverrideRequest,
   PauseBody,
+  ReplanBody,
   RestartBody,
+  SkipBody,
   PersonRequest,
   ProofRequest,
   TellBody,
@@ -81,7 +83,7 @@ export interface ApplySummaryView extends ApplyPreview {
   readonly digest: string;
 }
 
-export type ControlAction = 'cancel' | 'pause' | 'resume' | 'retry' | 'restart';
+export type ControlAction = 'cancel' | 'pause' | 'resume' | 'retry' | 'restart' | 'skip' | 'replan';
 
 /** What an action would do; `digest` agrees to exactly that. */
 export interface ImpactSummaryView extends Impact {
@@ -91,6 +93,8 @@ export interface ImpactSummaryView extends Impact {
     readonly step: string;
     readonly attempts: number;
     readonly hosts: readonly string[];
+    /** Commands and tool calls that it is known to have run, and what each does beyond the workspace. */
+    readonly did: readonly { readonly what: string; readonly effects: readonly string[] }[];
   }[];
   readonly digest: string;
 }
@@ -154,6 +158,8 @@ export interface Client {
   runEvents(id: string, from: number, limit: number): Answer<EventPage>;
   cancel(id: string, body: CancelBody): Answer<RunView>;
   restart(id: string, body: RestartBody): Answer<RunView>;
+  skip(id: string, body: SkipBody): Answer<RunView>;
+  replan(id: string, body: ReplanBody): Answer<RunView>;
   /** What an action would do. */
   preview(id: string, action: ControlAction, body: object): Answer<ImpactSummaryView>;
   /** What applying the result would do. */
@@ -334,6 +340,8 @@ export function createClient(options: ClientOptions): Client {
       json('GET', `${runPath(id)}/events?from=${from}&limit=${limit}`),
     cancel: (id, body) => json('POST', `${runPath(id)}/cancel`, body),
     restart: (id, body) => json('POST', `${runPath(id)}/restart`, body),
+    skip: (id, body) => json('POST', `${runPath(id)}/skip`, body),
+    replan: (id, body) => json('POST', `${runPath(id)}/replan`, body),
     preview: (id, action, body) => json('POST', `${runPath(id)}/${action}?preview=true`, body),
     previewApply: (id, body) => json('POST', `${runPath(id)}/apply?preview=true`, body),
     apply: (id, body) => json('POST', `${runPath(id)}/apply`, body),

@@ -34,7 +34,7 @@ export type {
   StepView,
   StoredEvent,
 } from '@ccdash/core';
-export type { ProofRequest } from '../schema/requests.ts';
+export type { BudgetChange, ProofRequest, StepChange } from '../schema/requests.ts';
 export type {
   DependencyView,
   DocumentView,

@@ -24,6 +24,7 @@ import {
   tellRequest,
   planTextRequest,
   previewQuery,
+  replanRequest,
   restartRequest,
   revisionQuery,
 } from '../schema/requests.ts';
@@ -105,6 +106,8 @@ export type RouteName =
   | 'resumeRun'
   | 'retryRun'
   | 'restartRun'
+  | 'skipStep'
+  | 'replanRun'
   | 'listApprovals'
   | 'getApproval'
   | 'diffOfApproval'
@@ -348,6 +351,24 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     summary: 'Goes back to before a step, and runs it and what was built on it again',
     query: previewQuery,
     body: restartRequest,
+    status: 200,
+    response: z.union([impactSummary, runResponse]),
+  },
+  skipStep: {
+    method: 'post',
+    path: '/runs/{id}/skip',
+    summary: 'Goes on without a step, once those who have to have agreed',
+    query: previewQuery,
+    body: restartRequest,
+    status: 200,
+    response: z.union([impactSummary, runResponse]),
+  },
+  replanRun: {
+    method: 'post',
+    path: '/runs/{id}/replan',
+    summary: 'Lets the run follow another plan, once those who have to have agreed',
+    query: previewQuery,
+    body: replanRequest,
     status: 200,
     response: z.union([impactSummary, runResponse]),
   },

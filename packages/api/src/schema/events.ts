@@ -126,6 +126,18 @@ const timestamp = z.iso.datetime();
 const actor = z.object({ kind: z.enum(['person', 'agent', 'engine', 'policy']), id: text });
 const checkpoint = z.object({ commit: text, tree: text });
 const failure = z.object({ code: text, message: text, hint: text.nullable() });
+const runChange = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('skip'), step: text }),
+  z.object({
+    type: z.literal('replan'),
+    planId: text,
+    revision: z.int().positive(),
+    digest: text,
+    plan: storedPlanSchema,
+    inputs: z.record(text, z.union([text, z.number(), z.boolean()])),
+    goOn: text.nullable(),
+  }),
+]);
 const usage = z.object({
   inputTokens: count.nullable(),
   outputTokens: count.nullable(),
@@ -279,7 +291,25 @@ const dataSchemas = {
     reason: z.enum(['configuration', 'adapter_unavailable', 'budget_exceeded']),
     failure,
   }),
-  StepSkipped: z.object({ ...step, cause: z.literal('condition') }),
+  StepSkipped: z.object({
+    ...step,
+    cause: z.enum(['condition', 'decision']),
+    reason: text.nullable().optional(),
+    approvals: texts.optional(),
+  }),
+  ChangeAsked: z.object({
+    change: runChange,
+    verdict: policyVerdict,
+    weakened: texts,
+    seen: texts,
+    reason: text.nullable(),
+  }),
+  PlanReplaced: z.object({
+    planId: text,
+    revision: z.int().positive(),
+    digest: text,
+    approvals: texts,
+  }),
   StepRequeued: z.object({
     ...step,
     cause: z.enum([
@@ -290,6 +320,7 @@ const dataSchemas = {
       'verdict_changed',
       'approval_stale',
       'override',
+      'replan',
     ]),
     mode: z.enum(['continue', 'restore']),
     reason: text.nullable(),
@@ -309,7 +340,7 @@ const dataSchemas = {
   ApprovalRequested: z.object({
     ...step,
     approvalId: text,
-    kind: z.enum(['start', 'gate', 'tool', 'override']),
+    kind: z.enum(['start', 'gate', 'tool', 'override', 'skip', 'replan']),
     subjectDigest: text,
     subject: jsonObjectSchema,
     why: decidingRules,

@@ -76,6 +76,8 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   ReasonRequired: { status: 422, title: REFUSALS.ReasonRequired },
   FormInvalid: { status: 422, title: REFUSALS.FormInvalid },
   NothingToResume: { status: 409, title: REFUSALS.NothingToResume },
+  ChangeDenied: { status: 403, title: REFUSALS.ChangeDenied },
+  PlanUnfit: { status: 409, title: REFUSALS.PlanUnfit },
   NothingToRestart: { status: 409, title: REFUSALS.NothingToRestart },
   NothingToRetry: { status: 409, title: REFUSALS.NothingToRetry },
   SummaryMoved: { status: 409, title: 'What was agreed to is not what would happen now.' },

@@ -78,6 +78,36 @@ export interface PreviewQuery {
 
 export interface ControlRequest {
   readonly step: string | null;
+  /** The plan changes with it. */
+  readonly change: StepChange | null;
+  readonly reason: string | null;
+  readonly digest: string | null;
+}
+
+/** What a step is to have otherwise; what is left out stays. */
+export interface StepChange {
+  readonly prompt?: string | undefined;
+  readonly model?: string | undefined;
+  readonly command?: string | undefined;
+  /** Of the step; of the plan where no step is named. */
+  readonly budget?: BudgetChange | undefined;
+}
+
+export interface BudgetChange {
+  readonly usd?: number | undefined;
+  readonly tokens?: number | undefined;
+  readonly turns?: number | undefined;
+  readonly timeMs?: number | undefined;
+}
+
+export type SkipRequest = RestartRequest;
+
+export interface ReplanRequest {
+  /** The plan file, as text; `file` is its name for messages. */
+  readonly text: string;
+  readonly file: string;
+  /** For inputs that the plan so far has not. */
+  readonly inputs: Readonly<Record<string, string | number | boolean>>;
   readonly reason: string | null;
   readonly digest: string | null;
 }
@@ -132,6 +162,8 @@ export type RestartBody = Partial<RestartRequest> & Pick<RestartRequest, 'step'>
 export type TellBody = Pick<TellRequest, 'text'> & Partial<TellRequest>;
 export type PauseBody = Partial<PauseRequest>;
 export type ControlBody = Partial<ControlRequest>;
+export type SkipBody = RestartBody;
+export type ReplanBody = Partial<ReplanRequest> & Pick<ReplanRequest, 'text' | 'file'>;
 
 const reason = z.string().max(10_000);
 const stepId = z.string().max(63);
@@ -234,8 +266,32 @@ export const restartRequest: z.ZodType<RestartRequest> = z.strictObject({
   digest,
 });
 
+const limit = z.number().positive().optional();
+const stepChange: z.ZodType<StepChange> = z.strictObject({
+  prompt: z.string().min(1).max(1_000_000).optional(),
+  model: z.string().min(1).max(200).optional(),
+  command: z.string().min(1).max(100_000).optional(),
+  budget: z
+    .strictObject({
+      usd: limit,
+      tokens: z.int().positive().optional(),
+      turns: z.int().positive().optional(),
+      timeMs: z.int().positive().optional(),
+    })
+    .optional(),
+});
+
+export const replanRequest: z.ZodType<ReplanRequest> = z.strictObject({
+  text: z.string(),
+  file: z.string().max(4096).default('plan.yaml'),
+  inputs: z.record(z.string().max(200), scalar).default({}),
+  reason: reason.nullable().default(null),
+  digest,
+});
+
 export const controlRequest: z.ZodType<ControlRequest> = z.strictObject({
   step: stepId.nullable().default(null),
+  change: stepChange.nullable().default(null),
   reason: reason.nullable().default(null),
   digest,
 });

@@ -110,11 +110,22 @@ export const applySummary: z.ZodType = z.object({
   digest: z.string(),
 });
 
+const fieldDiffs = z.array(z.object({ name: z.string(), before: jsonSchema, after: jsonSchema }));
+const planDiff = z.object({
+  fields: fieldDiffs,
+  steps: z.array(
+    z.object({
+      step: z.string(),
+      change: z.enum(['added', 'removed', 'changed']),
+      fields: fieldDiffs,
+    }),
+  ),
+});
 const range = z.object({ least: z.number(), most: z.number() });
 
 /** What an action would do; its digest agrees to exactly that. */
 export const impactSummary: z.ZodType = z.object({
-  action: z.enum(['cancel', 'pause', 'resume', 'retry', 'restart']),
+  action: z.enum(['cancel', 'pause', 'resume', 'retry', 'restart', 'skip', 'replan']),
   status: z.object({ before: z.enum(RUN_STATUSES), after: z.enum(RUN_STATUSES) }),
   kept: z.array(z.string()),
   again: z.array(z.string()),
@@ -125,6 +136,10 @@ export const impactSummary: z.ZodType = z.object({
   approvals: z.array(z.object({ id: z.string(), step: z.string(), was: z.string() })),
   validations: z.array(z.string()),
   rewinds: z.object({ from: checkpointSchema, to: checkpointSchema }).nullable(),
+  removed: z.array(z.string()),
+  follows: z.array(z.object({ step: z.string(), how: z.enum(['goes on', 'blocks', 'fails']) })),
+  asks: z.array(z.object({ step: z.string(), requires: approvalRequirementSchema })),
+  plan: planDiff.nullable(),
   setsAside: z.array(z.string()),
   sessions: z.array(
     z.object({
@@ -137,7 +152,12 @@ export const impactSummary: z.ZodType = z.object({
   expected: z.object({ usd: range.nullable(), tokens: range.nullable() }),
   files: z.array(changedPath),
   sideEffects: z.array(
-    z.object({ step: z.string(), attempts: z.int(), hosts: z.array(z.string()) }),
+    z.object({
+      step: z.string(),
+      attempts: z.int(),
+      hosts: z.array(z.string()),
+      did: z.array(z.object({ what: z.string(), effects: z.array(z.string()) })),
+    }),
   ),
   digest: z.string(),
 });
@@ -186,6 +206,7 @@ export const runResponse: z.ZodType = z.object({
     }),
   ),
   steps: z.array(step),
+  removed: z.array(step),
 });
 
 export const recordingResponse: z.ZodType = z.object({
@@ -224,7 +245,7 @@ export const approvalResponse: z.ZodType = z.object({
   id: z.string(),
   runId: z.string(),
   stepId: z.string(),
-  kind: z.enum(['start', 'gate', 'tool', 'override']),
+  kind: z.enum(['start', 'gate', 'tool', 'override', 'skip', 'replan']),
   subjectDigest: z.string(),
   subject: jsonObjectSchema,
   why: z.array(rule),

@@ -3,9 +3,10 @@ import type { JsonObject } from '../base/json.ts';
 import { dependentsOf } from '../plan/plan.ts';
 import type { ApprovalStep, StepId } from '../plan/plan.ts';
 import type { Refusal, RunCommand } from './commands.ts';
+import { isChangeAgreed, performChange } from './change.ts';
 import type { Draft } from './draft.ts';
 import { grantOverride } from './override.ts';
-import { approversOf, resolveApproval } from './requests.ts';
+import { approversOf, dropApprovals, isOfChange, resolveApproval } from './requests.ts';
 import type { ApprovalRequirement, Failure, PolicyVerdict } from './events.ts';
 import { approvalState, lastAttempt, planStep, stepState } from './state.ts';
 import type { ApprovalState, RunState } from './state.ts';
@@ -47,20 +48,6 @@ export function usableApprovals(
     }
   }
   return null;
-}
-
-/** Requests of `step` that nobody can use any more. */
-export function dropApprovals(draft: Draft, step: StepId, detail: string): void {
-  for (const approval of draft.state.approvals.values()) {
-    if (approval.step !== step || approval.usedBy !== null) continue;
-    if (
-      approval.status === 'open' ||
-      (approval.status === 'approved' &&
-        (approval.kind === 'start' || approval.kind === 'override'))
-    ) {
-      resolveApproval(draft, approval.id, 'stale', detail);
-    }
-  }
 }
 
 export function decideApproval(
@@ -214,6 +201,10 @@ function grantWhatWasAsked(draft: Draft, approval: ApprovalState, form: JsonObje
       return;
     case 'override':
       grantOverride(draft, approval);
+      return;
+    case 'skip':
+    case 'replan':
+      if (isChangeAgreed(draft.state)) performChange(draft);
   }
 }
 
@@ -235,7 +226,8 @@ function decideTool(
 function refuseWhatWasAsked(draft: Draft, approval: ApprovalState, failure: Failure): void {
   const { step } = approval;
   // The step stays blocked by what blocks it.
-  if (approval.kind === 'override') return;
+  const isAside = approval.kind === 'override' || isOfChange(approval);
+  if (isAside) return;
   if (approval.kind === 'tool') {
     decideTool(draft, approval, approval.gateId ?? '', 'deny', failure.message);
     return;

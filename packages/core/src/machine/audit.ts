@@ -59,6 +59,10 @@ function bypassOf(
       if (approval?.kind !== 'gate' || approval.step !== step) return `${step} passed unasked`;
       return approvalFault(before, approval);
     }
+    case 'StepSkipped':
+      return event.data.cause === 'decision' ? changeFault(before, event.data.approvals) : null;
+    case 'PlanReplaced':
+      return changeFault(before, event.data.approvals);
     case 'ToolDecided': {
       const { step, decision, approvalId, gateId, verdict } = event.data;
       if (decision === 'deny') return null;
@@ -74,6 +78,39 @@ function bypassOf(
     default:
       return null;
   }
+}
+
+/** A change of the run, against what the policy said and what the gates ask that it goes past or alters. */
+function changeFault(before: RunState, approvals: readonly string[] | undefined): string | null {
+  const asked = before.change?.asked;
+  if (asked === undefined) return 'the run was changed, and nobody had asked for it';
+  const { change, verdict } = asked;
+  const no = (what: string): string => `${change.type}: ${what}`;
+  if (verdict.verdict === 'deny') return no('the policy denies it');
+  const granted = (approvals ?? []).map((id) => before.approvals.get(id));
+  for (const approval of granted) {
+    if (approval?.kind !== change.type) return no('approved was something else');
+    const fault = approvalFault(before, approval);
+    if (fault !== null) return no(fault);
+  }
+  const { count } = verdict.requires;
+  const isCovered = granted.some((approval) => (approval?.requires.count ?? 0) >= count);
+  if (verdict.verdict === 'requires_approval' && !isCovered) return no('nobody has approved it');
+  const { steps } = before.created.plan;
+  const gone = steps.find((step) => {
+    if (step.kind !== 'approval') return false;
+    if (change.type === 'skip') {
+      if (change.step !== step.id) return false;
+    } else {
+      const later = change.plan.steps.find(({ id }) => id === step.id);
+      const bare = (one: object | undefined): string => JSON.stringify({ ...one, needs: [] });
+      if (bare(later) === bare(step)) return false;
+    }
+    return !granted.some(
+      (approval) => approval?.step === step.id && approval.requires.count >= step.by.count,
+    );
+  });
+  return gone === undefined ? null : no(`those who could decide ${gone.id} were not asked`);
 }
 
 const ASSURANCES = ['session', 'reauth', 'passkey'];

@@ -15,6 +15,7 @@ import type {
   OutputSummary,
   PolicyVerdict,
   ResumeToken,
+  RunChange,
   RunEventData,
   Usage,
 } from './events.ts';
@@ -157,6 +158,15 @@ export type RunCommand =
       readonly text: string;
       readonly how: 'now' | 'restart';
     }
+  /** Skips a step or replaces the plan, once all who have to have agreed. */
+  | ({
+      readonly type: 'ChangeRun';
+      readonly change: RunChange;
+      readonly verdict: PolicyVerdict;
+      /** For the request that may follow; further ones are named after it. */
+      readonly approvalId: string;
+      readonly reason: string | null;
+    } & Subject)
   | { readonly type: 'Tick' }
   | { readonly type: 'CancelRun'; readonly reason: string }
   | { readonly type: 'ApplyResult'; readonly asked: RunEventData['ResultApplying'] }
@@ -210,6 +220,12 @@ export type Refusal =
       /** Steps that are tried again only when they are named. */
       readonly interrupted: readonly StepId[];
     }
+  | {
+      readonly type: 'ChangeDenied';
+      readonly action: 'skip' | 'replan';
+      readonly detail: string;
+    }
+  | { readonly type: 'PlanUnfit'; readonly runId: string; readonly detail: string }
   | { readonly type: 'NothingToRestart'; readonly step: StepId; readonly status: string };
 
 /** One sentence for each refusal; the docs and the API's titles come from here. */
@@ -236,6 +252,8 @@ export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {
   ReasonRequired: 'A rejection needs a reason.',
   FormInvalid: 'The form of the request is not filled in as it asks.',
   NothingToResume: 'The run is not paused, and no step of it is interrupted.',
+  ChangeDenied: 'The policy does not let this be changed.',
+  PlanUnfit: 'The run cannot go over to this plan.',
   NothingToRestart: 'The step has not begun, so there is nothing to go back to.',
   NothingToRetry: 'No step of the run can be tried again.',
 };

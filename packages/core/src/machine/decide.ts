@@ -12,7 +12,7 @@ import { err, ok } from '../base/result.ts';
 import type { Result } from '../base/result.ts';
 import type { StepId } from '../plan/plan.ts';
 import { hasSlot } from '../schedule/effects.ts';
-import { decideApproval, dropApprovals, expireApprovals, usableApprovals } from './approvals.ts';
+import { decideApproval, expireApprovals, usableApprovals } from './approvals.ts';
 import type {
   AttemptReportEnd,
   CommandContext,
@@ -20,13 +20,14 @@ import type {
   Refusal,
   RunCommand,
 } from './commands.ts';
+import { askChange } from './change.ts';
 import { newDraft } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { createdState } from './evolve.ts';
 import type { Actor, AttemptEnd, RunEvent, RunEventData } from './events.ts';
 import { restartFrom } from './restart.ts';
 import { askOverride, expireOverrides, reviewOverride, usableOverride } from './override.ts';
-import { resolveApproval } from './requests.ts';
+import { dropApprovals, resolveApproval } from './requests.ts';
 import { settle } from './settle.ts';
 import {
   changedFields,
@@ -120,6 +121,8 @@ function apply(draft: Draft, command: Exclude<RunCommand, { type: 'CreateRun' }>
       return restartFrom(draft, command.step, command.reason);
     case 'ResumeRun':
       return resumeRun(draft, command.step, command.reason);
+    case 'ChangeRun':
+      return askChange(draft, command);
     case 'RetryRun':
       return retryRun(draft, command.step, command.reason);
     default:

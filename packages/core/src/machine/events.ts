@@ -49,7 +49,7 @@ export interface Escalation {
   readonly people: readonly string[];
 }
 
-export type ApprovalKind = 'start' | 'gate' | 'tool' | 'override';
+export type ApprovalKind = 'start' | 'gate' | 'tool' | 'override' | 'skip' | 'replan';
 export type ApprovalStatus = 'open' | 'approved' | 'rejected' | 'expired' | 'stale' | 'withdrawn';
 
 /** How a result comes to the user: a branch of its own, one commit, or a merge commit on a branch that is there. */
@@ -60,6 +60,21 @@ export interface Checkpoint {
   readonly commit: string;
   readonly tree: string;
 }
+
+/** What people change of a run while it runs. */
+export type RunChange =
+  | { readonly type: 'skip'; readonly step: StepId }
+  | {
+      readonly type: 'replan';
+      readonly planId: string;
+      readonly revision: number;
+      readonly digest: string;
+      readonly plan: Plan;
+      /** For that plan. */
+      readonly inputs: Readonly<Record<string, string | number | boolean>>;
+      /** A step that goes on with its half-done work, although it has changed: with a larger budget. */
+      readonly goOn: StepId | null;
+    };
 
 /** What an agent needs to go on with its session. `session` is chosen by us where the SDK lets us. */
 export interface ResumeToken {
@@ -249,7 +264,29 @@ export interface RunEventData {
     readonly reason: 'configuration' | 'adapter_unavailable' | 'budget_exceeded';
     readonly failure: Failure;
   };
-  StepSkipped: Stepped & { readonly cause: 'condition' };
+  StepSkipped: Stepped & {
+    readonly cause: 'condition' | 'decision';
+    /** Of a decision: why, and the requests that were approved for it. */
+    readonly reason?: string | null | undefined;
+    readonly approvals?: readonly string[] | undefined;
+  };
+  /** A person wants to skip a step or replace the plan: done at once, or when all who are asked have agreed. */
+  ChangeAsked: {
+    readonly change: RunChange;
+    readonly verdict: PolicyVerdict;
+    /** Gates and validations that are gone past, changed or gone. */
+    readonly weakened: readonly StepId[];
+    /** What of the run it was decided on; when that is otherwise, it is not done. */
+    readonly seen: readonly string[];
+    readonly reason: string | null;
+  };
+  /** The run follows the plan that was asked for from here on. */
+  PlanReplaced: {
+    readonly planId: string;
+    readonly revision: number;
+    readonly digest: string;
+    readonly approvals: readonly string[];
+  };
   StepRequeued: Stepped & {
     readonly cause:
       | 'retry'
@@ -258,7 +295,8 @@ export interface RunEventData {
       | 'subject_changed'
       | 'verdict_changed'
       | 'approval_stale'
-      | 'override';
+      | 'override'
+      | 'replan';
     /** `continue`: go on in the workspace as it is and, for agents, in the same session. `restore`: from the checkpoint. */
     readonly mode: 'continue' | 'restore';
     readonly reason: string | null;

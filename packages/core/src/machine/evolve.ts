@@ -4,7 +4,7 @@
  * does not allow is a corrupt log, and throws.
  */
 import { InvariantError, assertInvariant, unreachable } from '../base/invariant.ts';
-import { isWriter } from '../plan/plan.ts';
+import { isWriter, stepById } from '../plan/plan.ts';
 import type { StepId } from '../plan/plan.ts';
 import type { AttemptEnd, Checkpoint, RunEvent, RunEventData } from './events.ts';
 import {
@@ -74,6 +74,8 @@ export function createdState(runId: string, event: RunEvent): RunState {
     applying: null,
     applied: [],
     steps: StepTable.of(event.data.plan, newStepState),
+    retired: [],
+    change: null,
     approvals: new Map(),
   };
 }
@@ -155,7 +157,20 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       });
       return;
     case 'StepSkipped':
-      changeStep(state, event.data.step, event.type, { skipped: event.data.cause });
+      skipStep(state, event.data);
+      return;
+    case 'ChangeAsked':
+      state.change = {
+        asked: event.data,
+        by: event.actor,
+        askedAt: state.checkpoint?.commit ?? null,
+        approvals: [],
+      };
+      state.ended = null;
+      state.endedAt = null;
+      return;
+    case 'PlanReplaced':
+      replacePlan(state);
       return;
     case 'StepRequeued':
       requeueStep(state, event.data);
@@ -208,6 +223,9 @@ export function applyEvent(state: RunState, event: RunEvent): void {
         detail: event.data.detail,
         changed: event.data.changed ?? [],
       });
+      if (event.data.status !== 'approved' && isOfChange(state, event.data.approvalId)) {
+        state.change = null;
+      }
       return;
     case 'AttemptStarted':
       startAttempt(state, event.at, event.data);
@@ -351,6 +369,45 @@ function requeueStep(state: RunState, data: RunEventData['StepRequeued']): void 
   }
 }
 
+function isOfChange(state: RunState, approvalId: string): boolean {
+  return state.change?.approvals.includes(approvalId) === true;
+}
+
+function skipStep(state: RunState, data: RunEventData['StepSkipped']): void {
+  const { step, cause, reason = null } = data;
+  if (cause === 'condition') {
+    changeStep(state, step, 'StepSkipped', { skipped: cause });
+    return;
+  }
+  changeStep(state, step, 'StepSkipped', {
+    ...{ skipped: cause, skipReason: reason, waiting: null, failure: null, granted: [] },
+    ...{ next: 'restore', outputs: null },
+    messages: settledMessages(stepState(state, step), { status: 'missed' }),
+  });
+  state.change = null;
+}
+
+/** Steps of the same name keep what they have; one that comes back goes on counting its attempts. */
+function replacePlan(state: RunState): void {
+  const change = state.change?.asked.change;
+  assertInvariant(change?.type === 'replan', `run ${state.runId} was asked for no other plan`);
+  const { planId, revision, digest, plan, inputs } = change;
+  const before = state.steps;
+  const old = state.created.plan;
+  const now = stepById(plan);
+  const gone = [...before.values()]
+    .filter(({ id }) => !now.has(id))
+    .map((step) => ({ step, planned: planStep(old, step.id) }));
+  const known = [...state.retired, ...gone];
+  state.created = { ...state.created, planId, revision, digest, plan, inputs };
+  state.steps = StepTable.of(plan, (id) => {
+    const earlier = known.find(({ step }) => step.id === id)?.step;
+    return before.get(id) ?? { ...newStepState(id), attempts: earlier?.attempts ?? [] };
+  });
+  state.retired = known.filter(({ step }) => !now.has(step.id));
+  state.change = null;
+}
+
 function invalidateStep(state: RunState, data: RunEventData['StepInvalidated']): void {
   const step = stepState(state, data.step);
   const anew = data.anew ?? false;
@@ -360,6 +417,7 @@ function invalidateStep(state: RunState, data: RunEventData['StepInvalidated']):
     failure: null,
     granted: [],
     skipped: null,
+    skipReason: null,
     outputs: null,
     invalidated: step.status === 'running',
     feedback: sentBack ? [...step.feedback, data.reason] : step.feedback,
@@ -396,8 +454,14 @@ function requestApproval(
     changed: [],
     review: null,
   });
-  // The step waits for what it waited for; an override is asked for beside that.
+  // The step waits for what it waited for; these are asked for beside that.
   if (data.kind === 'override') return;
+  if (data.kind === 'skip' || data.kind === 'replan') {
+    assertInvariant(state.change !== null, `no change asks for ${approvalId}`);
+    const { approvals } = state.change;
+    state.change = { ...state.change, approvals: [...approvals, approvalId] };
+    return;
+  }
   if (data.gateId === null) {
     changeStep(state, step, 'ApprovalRequested', {
       waiting: { reason: 'approval', approvalId },

@@ -201,6 +201,18 @@ const CASES: readonly Case[] = [
     around: { ...PLAIN, ends: ['succeeded', FAILED, GONE], blocks: true, pauses: true },
   },
   {
+    name: 'steps that people skip, with leave',
+    plan: testPlan([
+      testCommand('a', { onInterrupt: 'ask' }),
+      testApproval('b', { needs: ['a'] }),
+      testReader('c', { needs: ['b'] }),
+    ]),
+    around: {
+      ...{ ...PLAIN, verdicts: [ALLOW, ASK, DENY], ends: ['succeeded', FAILED, GONE] },
+      changes: 'skips',
+    },
+  },
+  {
     name: 'three steps of which one may live at a time',
     plan: testPlan([testCommand('a'), testReader('b'), testReader('c', { needs: ['a'] })], {
       concurrency: 1,
@@ -251,6 +263,9 @@ function isNoTransition(row: string): boolean {
     row.endsWith(' RunRewound') ||
     // An override is asked for while the step stays as it is.
     row === 'blocked ApprovalRequested' ||
+    // So is a skip.
+    row === 'failed ApprovalRequested' ||
+    row === 'interrupted ApprovalRequested' ||
     row.endsWith(' AgentTold') ||
     ['succeeded', 'skipped', 'canceled'].some((status) => row === `${status} RunCanceled`)
   );

@@ -66,6 +66,10 @@ describe('an impact', () => {
       skipped: [],
       stopped: [],
       canceled: [],
+      removed: [],
+      follows: [],
+      asks: [],
+      plan: null,
       approvals: [{ id: 'apr_1', step: 'ship', was: 'open' }],
       validations: ['check'],
       rewinds: { from: testCommit('1'), to: testCommit('0') },
@@ -131,14 +135,15 @@ const PLANS = [
 ];
 const AROUND: Surroundings = {
   ...{ verdicts: [ALLOW, ASK], digests: ['digest-1'], ends: ALL_ENDS, gateCounts: [1] },
-  ...{ toolCalls: 1, blocks: true, pauses: true, applies: false, restarts: true },
+  ...{ toolCalls: 1, blocks: true, pauses: true, applies: false, restarts: true, changes: 'all' },
 };
 const CONTROLS: ReadonlySet<RunCommand['type']> = new Set<RunCommand['type']>([
-  ...(['CancelRun', 'PauseRun', 'ResumeRun', 'RetryRun', 'RestartFrom'] as const),
+  ...(['CancelRun', 'PauseRun', 'ResumeRun', 'RetryRun', 'RestartFrom', 'ChangeRun'] as const),
 ]);
 
 test('[IM2] what the summary says is what then happens, over generated histories', () => {
   let looked = 0;
+  let changed = 0;
   const turns = fc.array(
     fc.record({ natural: fc.boolean(), pick: fc.noBias(fc.nat({ max: 9_999 })) }),
     { minLength: 5, maxLength: 40 },
@@ -160,20 +165,49 @@ test('[IM2] what the summary says is what then happens, over generated histories
       if (said !== null) {
         looked += 1;
         expect(said.ok).toBe(done.ok);
-        if (said.ok && done.ok) expectToHaveHappened(said.value, state, done.value.state);
+        if (said.ok && done.ok) {
+          const after = agreedTo(state, done.value.state, said.value);
+          if (after !== null) expectToHaveHappened(said.value, state, after);
+          if (command.type === 'ChangeRun') changed += 1;
+        }
       }
       if (done.ok) ({ state } = done.value);
     }
   });
   fc.assert(property, { numRuns: 1500, seed: Number(process.env['CCDASH_SEED'] ?? 20_261_123) });
   expect(looked).toBeGreaterThan(1000);
+  expect(changed).toBeGreaterThan(1000);
 }, 60_000);
+
+/** The run once everybody who was asked has agreed; null when nobody else could be asked. */
+function agreedTo(before: RunState, asked: RunState, said: Impact): RunState | null {
+  const opened = [...asked.approvals.values()].filter(({ id }) => !before.approvals.has(id));
+  const wanted = opened.filter(({ kind }) => kind === 'skip' || kind === 'replan');
+  expect(said.asks.map(({ step }) => step)).toEqual(wanted.map(({ step }) => step));
+  let state = asked;
+  for (const { id, requires } of wanted) {
+    for (const name of ['ann', 'bob', 'cid'].slice(0, requires.count)) {
+      const person = testContext({ kind: 'person', id: name }, 1000);
+      const roles = [...requires.roles];
+      const done = decide(TEST_RUN, state, C.approve(id, { roles }), person);
+      if (!done.ok) throw new Error(JSON.stringify(done.error));
+      ({ state } = done.value);
+    }
+  }
+  return state;
+}
 
 /** Looks at the two states alone, not at how the summary was made. */
 function expectToHaveHappened(said: Impact, before: RunState, after: RunState): void {
   expect(said.status).toEqual({ before: runStatus(before), after: runStatus(after) });
+  const gone = [...before.steps.values()].filter(({ id }) => !after.steps.has(id));
+  expect(said.removed).toEqual(gone.map(({ id }) => id));
   for (const [id, step] of after.steps) {
-    const was = before.steps.get(id)!;
+    const was = before.steps.get(id);
+    // It is in the new plan alone, or comes back to it.
+    if (was === undefined) continue;
+    const wasSkipped = was.status === 'skipped';
+    expect(said.skipped.includes(id)).toBe(step.status === 'skipped' && !wasSkipped);
     const wasDone = was.status === 'succeeded' || was.status === 'skipped';
     const isDone = step.status === 'succeeded' || step.status === 'skipped';
     expect(said.kept.includes(id)).toBe(wasDone && isDone);

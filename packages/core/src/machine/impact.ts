@@ -2,12 +2,17 @@
  * What an action would do to a run, before it is done. Not a forecast: the command is decided on the state as it is, and
  * what differs afterwards is said in words. So what the summary says is what the action does.
  */
-import { ok } from '../base/result.ts';
+import { err, ok } from '../base/result.ts';
 import type { Result } from '../base/result.ts';
 import type { StepId } from '../plan/plan.ts';
 import type { CommandContext, Refusal, RunCommand } from './commands.ts';
+import { changeAsks, foreseeChange } from './change.ts';
 import { decide } from './decide.ts';
-import type { Checkpoint, Usage } from './events.ts';
+import { newDraft } from './draft.ts';
+import type { ApprovalRequirement, Checkpoint, Usage } from './events.ts';
+import { diffPlans } from './plan-diff.ts';
+import type { PlanDiff } from './plan-diff.ts';
+import { settle } from './settle.ts';
 import { lastWorked, planStep } from './state.ts';
 import type { AttemptState, RunState, StepState } from './state.ts';
 import { runStatus } from './status.ts';
@@ -35,6 +40,17 @@ export interface Impact {
   readonly validations: readonly StepId[];
   /** The workspace goes from one checkpoint back to another; null when it stays. */
   readonly rewinds: { readonly from: Checkpoint; readonly to: Checkpoint } | null;
+  /** Steps that the plan has not any more; what they did stays to be looked at. */
+  readonly removed: readonly StepId[];
+  /** Of a step that is skipped: those that need it, and whether they can do without. */
+  readonly follows: readonly {
+    readonly step: StepId;
+    readonly how: 'goes on' | 'blocks' | 'fails';
+  }[];
+  /** Who has to agree before it is done. */
+  readonly asks: readonly { readonly step: StepId; readonly requires: ApprovalRequirement }[];
+  /** In what the new plan differs; null when the plan stays. */
+  readonly plan: PlanDiff | null;
   /** Half-done work that is set aside before the step begins anew. */
   readonly setsAside: readonly StepId[];
   readonly sessions: readonly {
@@ -64,12 +80,12 @@ export function impactOf(
   command: RunCommand,
   context: CommandContext,
 ): Result<Impact, Refusal> {
-  const decided = decide(state.runId, state, command, context);
-  if (!decided.ok) return decided;
-  const after = decided.value.state;
-  const pairs = [...state.steps.values()].map((before) => {
-    const now = after.steps.get(before.id) ?? before;
-    return { before, now };
+  const outcome = outcomeOf(state, command, context);
+  if (!outcome.ok) return outcome;
+  const after = outcome.value;
+  const pairs = [...state.steps.values()].flatMap((before) => {
+    const now = after.steps.get(before.id);
+    return now === undefined ? [] : [{ before, now }];
   });
   const named = (holds: (before: StepState, now: StepState) => boolean): readonly StepId[] =>
     pairs.filter(({ before, now }) => holds(before, now)).map(({ before }) => before.id);
@@ -93,8 +109,17 @@ export function impactOf(
     approvals: fallen(state, after),
     validations: again.filter((id) => planStep(state.created.plan, id).kind === 'validation'),
     rewinds: from !== null && to !== null && from.commit !== to.commit ? { from, to } : null,
+    removed: [...state.steps.values()].filter(({ id }) => !after.steps.has(id)).map(({ id }) => id),
+    follows: followingOf(state, command),
+    asks: asksOf(state, command),
+    plan:
+      command.type === 'ChangeRun' && command.change.type === 'replan'
+        ? diffPlans(state.created.plan, command.change.plan)
+        : null,
     setsAside: named(
-      (before, now) => isAgain.has(before.id) && before.status === 'interrupted' && !goesOn(now),
+      (before, now) =>
+        before.status === 'interrupted' &&
+        (now.status === 'skipped' || (isAgain.has(before.id) && !goesOn(now))),
     ),
     sessions: agents.flatMap((id) => sessionOf(after.steps.get(id))),
     spent: spentOn(pairs.flatMap(({ before }) => attemptsOfAgent(state, before))),
@@ -102,6 +127,49 @@ export function impactOf(
       pairs.filter(({ before }) => isAgain.has(before.id)).map(({ before }) => before),
       state,
     ),
+  });
+}
+
+/** For a change that people are asked about: as if they had agreed. */
+function outcomeOf(
+  state: RunState,
+  command: RunCommand,
+  context: CommandContext,
+): Result<RunState, Refusal> {
+  if (command.type !== 'ChangeRun') {
+    const decided = decide(state.runId, state, command, context);
+    return decided.ok ? ok(decided.value.state) : decided;
+  }
+  const draft = newDraft(state, context);
+  const refusal = foreseeChange(draft, command);
+  if (refusal !== null) return err(refusal);
+  settle(draft);
+  return ok(draft.state);
+}
+
+function asksOf(state: RunState, command: RunCommand): Impact['asks'] {
+  if (command.type !== 'ChangeRun') return [];
+  const { change, verdict } = command;
+  return changeAsks(state, change, verdict).map(({ step, requires }) => ({ step, requires }));
+}
+
+/** What becomes of those that need a step which is skipped. */
+function followingOf(state: RunState, command: RunCommand): Impact['follows'] {
+  if (command.type !== 'ChangeRun' || command.change.type !== 'skip') return [];
+  const { step: skipped } = command.change;
+  return state.created.plan.steps.flatMap((step): Impact['follows'] => {
+    const looks =
+      step.kind === 'validation' &&
+      step.checks.some(
+        (check) =>
+          (check.type === 'exit' && check.step === skipped) ||
+          (check.type === 'schema' && check.output === skipped),
+      );
+    if (looks) return [{ step: step.id, how: 'fails' }];
+    const reads =
+      'env' in step && Object.values(step.env.from).some((from) => from.startsWith(`${skipped}.`));
+    if (reads) return [{ step: step.id, how: 'blocks' }];
+    return step.needs.includes(skipped) ? [{ step: step.id, how: 'goes on' }] : [];
   });
 }
 

@@ -1,4 +1,5 @@
 /** What is common to requests of every kind: who has approved, and how they end. */
+import type { StepId } from '../plan/plan.ts';
 import type { Draft } from './draft.ts';
 import type { ApprovalStatus } from './events.ts';
 import type { ApprovalState } from './state.ts';
@@ -17,6 +18,11 @@ export function approversOf(
   );
 }
 
+/** It asks for a change of the run, beside what its step waits for. */
+export function isOfChange({ kind }: Pick<ApprovalState, 'kind'>): boolean {
+  return kind === 'skip' || kind === 'replan';
+}
+
 export function resolveApproval(
   draft: Draft,
   approvalId: string,
@@ -24,4 +30,18 @@ export function resolveApproval(
   detail: string,
 ): void {
   draft.emit({ type: 'ApprovalResolved', actor: SYSTEM, data: { approvalId, status, detail } });
+}
+
+/** Requests of `step` that nobody can use any more. */
+export function dropApprovals(draft: Draft, step: StepId, detail: string): void {
+  for (const approval of draft.state.approvals.values()) {
+    if (approval.step !== step || approval.usedBy !== null) continue;
+    if (
+      approval.status === 'open' ||
+      (approval.status === 'approved' &&
+        (approval.kind === 'start' || approval.kind === 'override'))
+    ) {
+      resolveApproval(draft, approval.id, 'stale', detail);
+    }
+  }
 }

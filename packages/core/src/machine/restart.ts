@@ -1,7 +1,7 @@
 /** Going back to before a step: what runs again with it, and what the workspace is then. */
 import { dependentsOf, isWriter } from '../plan/plan.ts';
 import type { StepId } from '../plan/plan.ts';
-import { dropApprovals } from './approvals.ts';
+import { dropApprovals } from './requests.ts';
 import type { Refusal } from './commands.ts';
 import type { Draft } from './draft.ts';
 import type { Checkpoint } from './events.ts';
@@ -93,6 +93,7 @@ function builtOn(state: RunState, id: StepId, target: Checkpoint): readonly Step
     .filter((each) => gone.has(each) && hasBegun(stepState(state, each)));
 }
 
-function hasBegun({ status, next }: StepState): boolean {
+/** Something of it is there: it is not as if it had never been looked at. */
+export function hasBegun({ status, next }: StepState): boolean {
   return status !== 'pending' || next === 'continue';
 }

@@ -2,6 +2,7 @@
 import { lastWorked, planStep } from './state.ts';
 import type { RunState, StepState } from './state.ts';
 import type { Draft } from './draft.ts';
+import { settleChange } from './change.ts';
 import { resolveApproval } from './requests.ts';
 import { settleOverrides } from './override.ts';
 import { dropPassedBy } from './staleness.ts';
@@ -19,6 +20,7 @@ export function settle(draft: Draft): void {
   if (state.startedAt === null) return;
   dropPassedBy(draft);
   settleOverrides(draft);
+  settleChange(draft);
   requeueStale(draft);
   while (skipAfterSkipped(draft));
   if (state.paused !== null) return;

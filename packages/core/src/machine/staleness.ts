@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '../base/json.ts';
 import { dependentsOf } from '../plan/plan.ts';
 import type { StepId } from '../plan/plan.ts';
-import { dropApprovals } from './approvals.ts';
+import { dropApprovals } from './requests.ts';
 import type { Subject } from './commands.ts';
 import type { Draft } from './draft.ts';
 import type { Failure } from './events.ts';
@@ -16,7 +16,7 @@ export function rejectionOf(state: RunState, step: StepId, subjectDigest: string
   for (const approval of state.approvals.values()) {
     const { kind, status } = approval;
     if (approval.step !== step || status !== 'rejected') continue;
-    if (kind === 'tool' || kind === 'override') continue;
+    if (kind !== 'start' && kind !== 'gate') continue;
     if (approval.subjectDigest !== subjectDigest) continue;
     const said = approval.decisions.find(({ decision }) => decision === 'reject');
     return {
@@ -66,7 +66,7 @@ export function dropOutdated(draft: Draft, step: StepId, now: Subject & { policy
 export function dropPassedBy(draft: Draft): void {
   const { approvals, checkpoint, steps } = draft.state;
   for (const { id, step, kind, status, askedAt } of approvals.values()) {
-    if (status !== 'open' || kind === 'tool' || kind === 'override') continue;
+    if (status !== 'open' || (kind !== 'start' && kind !== 'gate')) continue;
     if (askedAt === checkpoint?.commit) continue;
     staleApproval(draft, id, ['workspace']);
     draft.emit({

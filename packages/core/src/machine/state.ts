@@ -32,7 +32,8 @@ export interface RunState {
   readonly runId: string;
   /** Events folded so far. */
   sequence: number;
-  readonly created: RunEventData['RunCreated'];
+  /** As it was created, with the plan and the inputs that it follows by now. */
+  created: RunEventData['RunCreated'];
   readonly requester: Actor;
   readonly createdAt: string;
   startedAt: string | null;
@@ -55,8 +56,26 @@ export interface RunState {
   /** The result is being brought into the project. */
   applying: Applying | null;
   applied: readonly Applied[];
-  readonly steps: StepTable;
+  steps: StepTable;
+  /** Steps that a later plan has not: what they did stays. */
+  retired: readonly RetiredStep[];
+  /** A change that waits for those who are asked. */
+  change: PendingChange | null;
   readonly approvals: Map<string, ApprovalState>;
+}
+
+export interface RetiredStep {
+  readonly planned: Step;
+  readonly step: StepState;
+}
+
+export interface PendingChange {
+  readonly asked: RunEventData['ChangeAsked'];
+  readonly by: Actor;
+  /** Commit of the workspace that was there when it was asked. */
+  readonly askedAt: string | null;
+  /** Requests; all of them have to be approved. */
+  readonly approvals: readonly string[];
 }
 
 export interface Applying {
@@ -107,7 +126,9 @@ export interface StepState {
   /** Times it was resumed without a person since a person last set it going. */
   readonly automaticResumes: number;
   readonly outputs: JsonObject | null;
-  readonly skipped: 'condition' | null;
+  readonly skipped: 'condition' | 'decision' | null;
+  /** Why a person skipped it. */
+  readonly skipReason: string | null;
   /** Its live attempt is to be stopped, since something it depends on runs again. */
   readonly invalidated: boolean;
   /** It was sent back to begin anew, not to go on. */
@@ -241,6 +262,7 @@ export function newStepState(id: StepId): StepState {
     automaticResumes: 0,
     outputs: null,
     skipped: null,
+    skipReason: null,
     invalidated: false,
     anew: false,
     feedback: [],
@@ -266,6 +288,12 @@ export function planStep(plan: Plan, id: StepId): Step {
   const step = stepById(plan).get(id);
   if (step === undefined) throw new InvariantError(`plan ${plan.name} has no step ${id}`);
   return step;
+}
+
+/** All attempts of a step, also of one that the plan has not any more; none when there is no such step. */
+export function attemptsOf({ steps, retired }: RunState, id: StepId): readonly AttemptState[] {
+  const step = steps.get(id) ?? retired.find((one) => one.step.id === id)?.step;
+  return step?.attempts ?? [];
 }
 
 /** The newest attempt, live or not. */

@@ -1,6 +1,7 @@
 /** The status of a run, and everything it waits for: folds over its steps. */
 import { isWriter } from '../plan/plan.ts';
 import type { StepId } from '../plan/plan.ts';
+import { isOfChange } from './requests.ts';
 import { lastWorked, planStep } from './state.ts';
 import type { RunState, StepState } from './state.ts';
 
@@ -52,7 +53,8 @@ export function blockedReasons(state: RunState): readonly BlockedReason[] {
     }
   }
   for (const approval of state.approvals.values()) {
-    if (approval.kind === 'tool' && approval.status === 'open') {
+    const isAside = approval.kind === 'tool' || isOfChange(approval);
+    if (isAside && approval.status === 'open') {
       reasons.push({ reason: 'approval', step: approval.step, approval: approval.id });
     }
   }

@@ -164,7 +164,8 @@ function noteRows(before: RunState, event: RunEvent, rows: Set<string>): void {
 /** Ended attempts and given decisions never change, and nothing goes. */
 function keepsHistory(before: RunState, after: RunState, fail: (what: string) => never): void {
   for (const step of before.steps.values()) {
-    const kept = after.steps.get(step.id)?.attempts ?? [];
+    const left = after.retired.find((one) => one.step.id === step.id)?.step;
+    const kept = (after.steps.get(step.id) ?? left)?.attempts ?? [];
     for (const attempt of step.attempts) {
       if (attempt.status !== 'running' && kept[attempt.number - 1] !== attempt) {
         fail(`attempt ${attempt.number} of ${step.id} has changed after its end`);
@@ -209,7 +210,9 @@ export function moveToText({ command, actor, nowMs }: Move): string {
 export function stateKey(state: RunState, restarts = false): string {
   const { startedAt, startFailure, cancelRequest, ended, paused, wasPaused } = state;
   const begun = [startedAt !== null, startFailure !== null, cancelRequest !== null, ended];
-  const flags = [...begun, paused !== null, wasPaused, state.applying !== null];
+  const pending = state.change?.asked.change;
+  const asks = pending && (pending.type === 'skip' ? pending.step : pending.digest);
+  const flags = [...begun, paused !== null, wasPaused, state.applying !== null, asks];
   const steps = [...state.steps.values()].map((step) => stepKey(state, step));
   if (!restarts) return JSON.stringify([flags, steps]);
   // Where each step could go back to. Commits are numbered by attempts: so by their place in the line.
@@ -235,6 +238,7 @@ function stepKey(state: RunState, step: StepState): unknown {
   );
   return [
     step.status,
+    step.skipped,
     step.waiting?.reason,
     step.subjectDigest,
     step.verdict,

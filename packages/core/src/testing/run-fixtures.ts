@@ -211,6 +211,20 @@ export const COMMANDS = {
   tell: (step: StepId, how: 'now' | 'restart' = 'now', messageId: string = 'm1'): RunCommand => ({
     ...{ type: 'TellAgent', step, messageId, text: 'Use tabs.', how },
   }),
+  skip: (step: StepId, rest: RestOf<'ChangeRun'> = {}): RunCommand => ({
+    ...{ type: 'ChangeRun', change: { type: 'skip', step }, verdict: ALLOW, reason: 'flaky' },
+    ...{ ...subjectOf('digest-1'), approvalId: 'apr_s', ...rest },
+  }),
+  /** To a plan whose digest is its text. */
+  replan: (plan: Plan, rest: RestOf<'ChangeRun'> & { goOn?: StepId } = {}): RunCommand => {
+    const { goOn = null, ...others } = rest;
+    const named = { planId: 'plan_1', revision: 2, digest: JSON.stringify(plan) };
+    return {
+      ...{ type: 'ChangeRun', verdict: ALLOW, reason: 'better so' },
+      change: { type: 'replan', ...named, plan, inputs: {}, goOn },
+      ...{ ...subjectOf('digest-1'), approvalId: 'apr_p', ...others },
+    };
+  },
   pause: (): RunCommand => ({ type: 'PauseRun', reason: 'lunch' }),
   resume: (step: StepId | null = null): RunCommand => ({ type: 'ResumeRun', step, reason: null }),
   retry: (step: StepId | null = null): RunCommand => ({ type: 'RetryRun', step, reason: null }),

@@ -103,6 +103,9 @@ function approvalViolations(state: RunState, approval: ApprovalState): readonly 
     const gates = (step === undefined ? undefined : liveAttempt(step))?.gates ?? [];
     const asked = gates.some((gate) => gate.gateId === approval.gateId && gate.status === 'asked');
     if (approval.status === 'open' && !asked) say('open, and no tool call waits for it');
+  } else if (approval.kind === 'skip' || approval.kind === 'replan') {
+    const isAsked = state.change?.approvals.includes(approval.id) === true;
+    if (approval.status === 'open' && !isAsked && !stands(state)) say('open, and nobody asks');
   } else if ((approval.status === 'open') !== (waits === approval.id)) {
     say('open and waiting disagree');
   }
@@ -196,6 +199,14 @@ export function eventViolations(before: RunState, event: RunEvent): readonly str
     if (approval?.kind !== 'gate' || approval.status !== 'approved') say('nobody approved');
     else if (approversOf(approval).length < approval.requires.count) say('too few approved');
   }
+  const isSkip = event.type === 'StepSkipped' && event.data.cause === 'decision';
+  if (event.type === 'PlanReplaced' || isSkip) {
+    const { verdict } = before.change?.asked ?? {};
+    const granted = before.change?.approvals.map((id) => before.approvals.get(id)?.status) ?? [];
+    if (verdict === undefined || verdict.verdict === 'deny') say('nobody may do this');
+    if (granted.some((status) => status !== 'approved')) say('not all have agreed');
+    if (verdict?.verdict === 'requires_approval' && granted.length === 0) say('nobody was asked');
+  }
   if (event.type === 'ApprovalRequested') requestViolations(before, event.data, say);
   if (event.type === 'ToolDecided' && event.data.approvalId !== null) {
     const approval = before.approvals.get(event.data.approvalId);
@@ -235,7 +246,7 @@ function requestViolations(
   data: Extract<RunEvent, { type: 'ApprovalRequested' }>['data'],
   say: (what: string) => void,
 ): void {
-  if (data.kind === 'tool' || data.kind === 'override') return;
+  if (data.kind !== 'start' && data.kind !== 'gate') return;
   const { plan } = before.created;
   for (const { step, kind, status, subjectDigest } of before.approvals.values()) {
     const same = step === data.step && kind === data.kind && subjectDigest === data.subjectDigest;

@@ -8,7 +8,9 @@ import type { Actor, Checkpoint, PolicyVerdict } from '../machine/events.ts';
 import { lastAttempt, liveAttempt, planStep } from '../machine/state.ts';
 import type { ApprovalState, RunState, StepState } from '../machine/state.ts';
 import { isWriter } from '../plan/plan.ts';
+import type { Plan, Step } from '../plan/plan.ts';
 import type { Effect } from '../schedule/effects.ts';
+import { testCommand } from './plan-fixtures.ts';
 import {
   ALLOW,
   ANN,
@@ -68,6 +70,8 @@ export interface Surroundings {
   readonly escalates?: boolean;
   /** Whether admins override what blocks a step, and how many of them it takes. */
   readonly overrides?: readonly number[];
+  /** Whether people skip steps, or replace the plan. */
+  readonly changes?: 'skips' | 'all';
   /** Messages that people tell the agent of each step, at most. */
   readonly messages?: number;
 }
@@ -101,7 +105,21 @@ export function outsideMoves(state: RunState, around: Surroundings): readonly Mo
   if (around.pauses) add(COMMANDS.pause(), RITA);
   add(COMMANDS.resume(), RITA);
   add(COMMANDS.retry(), RITA);
+  const changing = { approvalId: nextApprovalId(state) };
+  if (around.changes === 'all') {
+    for (const plan of otherPlans(state)) {
+      for (const verdict of around.verdicts) {
+        add(COMMANDS.replan(plan, { ...changing, verdict }), RITA);
+      }
+    }
+  }
   for (const step of state.steps.values()) {
+    if (around.changes !== undefined) {
+      for (const verdict of around.verdicts) {
+        add(COMMANDS.skip(step.id, { ...changing, verdict }), RITA);
+      }
+      add(COMMANDS.skip(step.id, changing), { kind: 'agent', id: 'zoe' });
+    }
     add(COMMANDS.resume(step.id), RITA);
     add(COMMANDS.retry(step.id), RITA);
     if (around.restarts) add(COMMANDS.restart(step.id), RITA);
@@ -133,6 +151,23 @@ export function outsideMoves(state: RunState, around: Surroundings): readonly Mo
   add(COMMANDS.approve('apr_unknown'), ANN);
   add(COMMANDS.evaluate('nowhere'));
   return moves;
+}
+
+/** Plans that a person may want instead: one step otherwise, without its last step, with one more. */
+function otherPlans(state: RunState): readonly Plan[] {
+  const { plan } = state.created;
+  const changed = plan.steps.map((step) => ({
+    ...plan,
+    steps: plan.steps.map((each): Step => {
+      if (each.id !== step.id) return each;
+      if (each.kind === 'approval') return { ...each, question: `${each.question}?` };
+      return { ...each, risk: each.risk === 'high' ? null : 'high' };
+    }),
+  }));
+  const shorter = plan.steps.length > 1 ? [{ ...plan, steps: plan.steps.slice(0, -1) }] : [];
+  const more = testCommand('more', { needs: plan.steps.map(({ id }) => id) });
+  const longer = state.steps.has('more') ? [] : [{ ...plan, steps: [...plan.steps, more] }];
+  return [...changed, ...shorter, ...longer, plan];
 }
 
 /** An id that no request of this run has. */

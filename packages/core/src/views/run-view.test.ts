@@ -52,6 +52,7 @@ describe('the view of a run', () => {
     );
     expect(runToView(state)).toEqual({
       id: 'run_1',
+      removed: [],
       plan: { id: 'plan_1', name: 'test', revision: 1, digest: 'plan-digest' },
       ...{
         feature: null,

@@ -1,6 +1,6 @@
 /** A run as scripts, pages and people see it: the JSON of the API, folded from state. */
 import type { JsonObject } from '../base/json.ts';
-import type { RiskClass, StepKind } from '../plan/plan.ts';
+import type { RiskClass, Step, StepKind } from '../plan/plan.ts';
 import type {
   Actor,
   ApplyMode,
@@ -72,6 +72,8 @@ export interface RunView {
   /** Overrides that were granted, and whether somebody has looked at them since. */
   readonly overrides: readonly OverrideView[];
   readonly steps: readonly StepView[];
+  /** Steps that the plan had before, with what they did. */
+  readonly removed: readonly StepView[];
 }
 
 export interface OverrideView {
@@ -186,7 +188,10 @@ export function runToView(state: RunState, quarantine: string | null = null): Ru
     overrides: overridesOf(state),
     applied: state.applied,
     applying: state.applying && applyingToView(state.applying),
-    steps: [...state.steps.values()].map((step) => stepToView(state, step)),
+    steps: [...state.steps.values()].map((step) =>
+      stepToView(state, step, planStep(created.plan, step.id)),
+    ),
+    removed: state.retired.map(({ step, planned }) => stepToView(state, step, planned)),
   };
 }
 
@@ -228,8 +233,7 @@ export function approvalToView(runId: string, approval: ApprovalState): Approval
   };
 }
 
-function stepToView(state: RunState, step: StepState): StepView {
-  const planned = planStep(state.created.plan, step.id);
+function stepToView(state: RunState, step: StepState, planned: Step): StepView {
   const { reason, hint } = stepReason(state, step);
   return {
     id: step.id,
@@ -278,6 +282,10 @@ function stepReason(
     const hint = isFinal ? null : `ccdash override ${state.runId} ${step.id} --reason …`;
     return { reason: why.map((rule) => rule.text).join('; '), hint };
   }
+  if (step.skipped === 'decision') {
+    const { skipReason } = step;
+    return { reason: `skipped${skipReason === null ? '' : `: ${skipReason}`}`, hint: null };
+  }
   if (step.status === 'skipped') return { reason: 'its condition is false', hint: null };
   return { reason: null, hint: null };
 }
@@ -286,8 +294,10 @@ function usageTotal(state: RunState): UsageTotal {
   let tokens = 0;
   let usd = 0;
   let unknownCost = false;
-  for (const step of state.steps.values()) {
-    if (planStep(state.created.plan, step.id).kind !== 'agent') continue;
+  const { plan } = state.created;
+  const all = [...state.steps.values()].map((step) => ({ step, planned: planStep(plan, step.id) }));
+  for (const { step, planned } of [...all, ...state.retired]) {
+    if (planned.kind !== 'agent') continue;
     for (const { usage, status } of step.attempts) {
       if (status === 'never-started') continue;
       tokens += (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0);

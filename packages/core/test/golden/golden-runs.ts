@@ -112,6 +112,25 @@ export const GOLDEN_RUNS: Readonly<Record<string, () => readonly RunEvent[]>> = 
       [C.end('agent', 2, STOPPED)],
     ]);
   },
+  /** A step is skipped with leave, then the rest of the plan is another one. */
+  'skipped-replanned': () => {
+    const [a, b, c] = [testCommand('a'), testReader('b', { needs: ['a'] }), testCommand('c')];
+    const other = testPlan([a, { ...b, risk: 'high' }, testCommand('d', { needs: ['b'] })]);
+    return play('skipped-replanned', [
+      [C.create(testPlan([a, b, c])), RITA],
+      [C.startRun()],
+      [C.evaluate('a')],
+      [C.start('a')],
+      [C.end('a', 1, { ...FAILED_RETRYABLE })],
+      [C.skip('a', { verdict: ASK }), RITA],
+      [C.approve('apr_s'), ANN],
+      [C.evaluate('b')],
+      [C.start('b')],
+      [C.end('b', 1, good('0'))],
+      [C.replan(other, { verdict: ASK }), RITA],
+      [C.approve('apr_p'), BOB],
+    ]);
+  },
   /** A failure that stops the run, retried by hand; people are still waited for. */
   'stopped-retried': () => {
     const plan = testPlan([testCommand('a'), testReader('b'), testApproval('c', { needs: ['a'] })], {

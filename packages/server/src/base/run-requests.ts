@@ -1,8 +1,12 @@
-/** What people ask of a run, as the command that core decides. `newId` gives a UUID. */
+/** What people ask of a run, as the command that core decides, where it takes no more than what they say. `newId` gives a UUID. */
 import type { RunCommand } from '@ccdash/core';
 import type { Caller, RunRequest } from './workbench.ts';
 
-export function requestToCommand(asked: RunRequest, by: Caller, newId: () => string): RunCommand {
+export function requestToCommand(
+  asked: Exclude<RunRequest, { type: 'skip' | 'replan' }>,
+  by: Caller,
+  newId: () => string,
+): RunCommand {
   switch (asked.type) {
     case 'decide': {
       const { approvalId, decision, reason, subjectDigest, form } = asked;

@@ -81,6 +81,17 @@ export type RunRequest =
   | {
       readonly type: 'resume' | 'retry';
       readonly step: string | null;
+      /** The plan gets another revision with it. */
+      readonly change?: StepChange | null;
+      readonly reason: string | null;
+    }
+  | { readonly type: 'skip'; readonly step: string; readonly reason: string | null }
+  | {
+      readonly type: 'replan';
+      readonly plan: Plan;
+      /** The file as it was read. */
+      readonly source: string;
+      readonly inputs: LaunchRequest['inputs'];
       readonly reason: string | null;
     }
   | { readonly type: 'restart'; readonly step: string; readonly reason: string | null };
@@ -88,19 +99,38 @@ export type RunRequest =
 /** What people do with a run as a whole: each can be looked at before it is done. */
 export type ControlRequest = Extract<
   RunRequest,
-  { readonly type: 'cancel' | 'pause' | 'resume' | 'retry' | 'restart' }
+  {
+    readonly type: 'cancel' | 'pause' | 'resume' | 'retry' | 'restart' | 'skip' | 'replan';
+  }
 >;
+
+/** What a step, or where none is named the plan, is to have otherwise; what is left out stays. */
+export interface StepChange {
+  readonly prompt?: string | undefined;
+  readonly model?: string | undefined;
+  readonly command?: string | undefined;
+  readonly budget?:
+    | {
+        readonly usd?: number | undefined;
+        readonly tokens?: number | undefined;
+        readonly turns?: number | undefined;
+        readonly timeMs?: number | undefined;
+      }
+    | undefined;
+}
 
 /** What an action would do, and the digest by which a person agrees to exactly that. */
 export interface ImpactSummary extends Impact {
   readonly action: ControlRequest['type'];
   /** Files that go back with the workspace, when it goes back. */
   readonly files: readonly ChangedPath[];
-  /** Steps that run again and could reach hosts before: what they did there may happen a second time. */
+  /** Steps that run again and reached, or could have reached, beyond the workspace: that may happen a second time. */
   readonly sideEffects: readonly {
     readonly step: string;
     readonly attempts: number;
     readonly hosts: readonly string[];
+    /** Commands and tool calls that it is known to have run, and what each does beyond the workspace. */
+    readonly did: readonly { readonly what: string; readonly effects: readonly string[] }[];
   }[];
   readonly digest: string;
 }

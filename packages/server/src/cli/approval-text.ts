@@ -10,6 +10,8 @@ const KIND_WORDS: Readonly<Record<ApprovalView['kind'], string>> = {
   gate: 'a decision of the plan',
   tool: 'may the agent use this tool?',
   override: 'may this step start although the policy says otherwise?',
+  skip: 'may the run go on without this step?',
+  replan: 'may the run follow another plan?',
 };
 const TAIL_LINES = 20;
 
@@ -44,7 +46,7 @@ export function approvalToLines(
   ];
 }
 
-function requirementToText(requires: ApprovalView['requires']): string {
+export function requirementToText(requires: ApprovalView['requires']): string {
   const { roles, people, count, excludeRequester, assurance, inOrder = false } = requires;
   const who = [...people, ...roles.map((role) => `role ${role}`)].join(' or ');
   return [

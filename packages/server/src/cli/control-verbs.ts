@@ -1,14 +1,18 @@
 /** Verbs that change what becomes of a run; each can say first what it would do. */
 import type { Client, ClientError, ControlAction, Result, RunView } from '@ccdash/api/client';
 import { askYes } from './ask.ts';
+import { flagsToChange } from './change-options.ts';
+import type { ChangeFlags } from './change-options.ts';
 import type { Context } from './context.ts';
 import { impactToLines } from './impact-text.ts';
 import { EXIT, cliRefusal, problemToRefusal, refuse } from './refusals.ts';
-import { connectToRun } from './run-verbs.ts';
+import { connectToRun, readPlanFile } from './run-verbs.ts';
 
 export interface ControlOptions {
   readonly step: string | null;
   readonly reason: string | null;
+  /** Further fields of the request. */
+  readonly also: object;
   /** Of a summary that was looked at; the action is refused when it would do something else by now. */
   readonly digest: string | null;
   readonly isDryRun: boolean;
@@ -16,8 +20,8 @@ export interface ControlOptions {
   readonly isAgreed: boolean;
 }
 
-/** Going back takes work along that has succeeded: people see what, and say yes. */
-const ASKS: ReadonlySet<ControlAction> = new Set<ControlAction>(['restart']);
+/** They take along what has succeeded, or go past what was planned: people see what, and say yes. */
+const ASKS: ReadonlySet<ControlAction> = new Set<ControlAction>(['restart', 'skip', 'replan']);
 
 export async function controlRun(
   context: Context,
@@ -55,17 +59,48 @@ export async function controlRun(
     return EXIT.done;
   }
   const { id: runId, status, canceling } = done.value;
+  for (const { approval } of done.value.blocked) {
+    if (approval !== null) context.say(`It waits for approval: ccdash approve ${approval}`);
+  }
   context.say(`Run ${runId} is ${canceling ? 'being canceled' : status}.`);
   if (status !== 'canceled') context.say(`Follow it: ccdash watch ${runId}`);
   return EXIT.done;
 }
 
-function bodyOf(action: ControlAction, { step, reason, digest }: ControlOptions): object {
+/** As `controlRun`, with what the flags say that a step is to have otherwise. */
+export async function controlWithChange(
+  context: Context,
+  id: string,
+  action: ControlAction,
+  flags: ChangeFlags,
+  options: ControlOptions,
+): Promise<number> {
+  const change = await flagsToChange(context, flags);
+  if (!change.ok) return refuse(context, change.error);
+  const also = change.value === null ? {} : { change: change.value };
+  return controlRun(context, id, action, { ...options, also });
+}
+
+export async function replanRun(
+  context: Context,
+  id: string,
+  file: string,
+  options: ControlOptions,
+): Promise<number> {
+  const read = await readPlanFile(context, file);
+  if (!read.ok) return refuse(context, read.error);
+  return controlRun(context, id, 'replan', {
+    ...options,
+    also: { ...options.also, ...read.value },
+  });
+}
+
+function bodyOf(action: ControlAction, { step, reason, digest, also }: ControlOptions): object {
   const why = reason === null ? {} : { reason };
   const agreed = digest === null ? {} : { digest };
   return action === 'cancel' || action === 'pause'
     ? { ...why, ...agreed }
-    : { ...(step === null ? {} : { step }), ...why, ...agreed };
+    : { ...(step === null ? {} : { step }), ...also, ...why, ...agreed };
 }
 
 function send(
@@ -86,5 +121,9 @@ function send(
       return client.retry(run.id, body);
     case 'restart':
       return client.restart(run.id, { step: options.step ?? '', ...body });
+    case 'skip':
+      return client.skip(run.id, { step: options.step ?? '', ...body });
+    case 'replan':
+      return client.replan(run.id, { text: '', file: '', ...body });
   }
 }

@@ -86,9 +86,11 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         ? 'waits for a decision'
         : data.kind === 'override'
           ? 'an override is asked for'
-          : data.kind === 'tool'
-            ? 'the agent waits for approval'
-            : 'waits for approval';
+          : data.kind === 'skip' || data.kind === 'replan'
+            ? `waits for approval to ${data.kind === 'skip' ? 'skip it' : 'change the plan'}`
+            : data.kind === 'tool'
+              ? 'the agent waits for approval'
+              : 'waits for approval';
     const { question, title, program } = data.subject;
     const told = [question, title].find((text) => typeof text === 'string');
     const about = told ?? programToText(program) ?? '';
@@ -194,7 +196,25 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         ];
       }
       case 'StepSkipped':
-        return [transition(event, 'still', event.data.step, 'skipped', 'its condition is false')];
+        return [
+          transition(
+            event,
+            'still',
+            event.data.step,
+            'skipped',
+            event.data.cause === 'condition'
+              ? 'its condition is false'
+              : `by ${event.actor.id}: ${event.data.reason ?? 'no reason given'}`,
+          ),
+        ];
+      case 'ChangeAsked':
+        // The request that asks for it, or the change itself, comes right after.
+        return [];
+      case 'PlanReplaced': {
+        const { revision } = event.data;
+        const detail = `revision ${String(revision)}, by ${event.actor.id}`;
+        return [transition(event, 'still', 'run', 'follows another plan', detail)];
+      }
       case 'StepRequeued': {
         const { step, cause, reason, automatic } = event.data;
         if (cause !== 'retry' && cause !== 'resume') return [];

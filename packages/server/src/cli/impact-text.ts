@@ -1,5 +1,6 @@
 /** What an action would do, in words. */
 import type { ImpactSummaryView } from '@ccdash/api/client';
+import { requirementToText } from './approval-text.ts';
 import type { Line } from './event-lines.ts';
 import { toPlainLine } from './plain-text.ts';
 
@@ -17,6 +18,15 @@ export function impactToLines(runId: string, impact: ImpactSummaryView): readonl
   list('counts no more', impact.stale);
   list('kept', impact.kept);
   list('skipped', impact.skipped);
+  list(
+    'its dependents',
+    impact.follows.map(({ step, how }) => `${step} ${FOLLOWS[how]}`),
+  );
+  list('leave the plan', impact.removed);
+  lines.push(...planToLines(impact.plan));
+  for (const { step, requires } of impact.asks) {
+    lines.push([`  asks first    ${requirementToText(requires)} (${step})`]);
+  }
   list('stopped first', impact.stopped);
   list('canceled', impact.canceled);
   list('looked again', impact.validations);
@@ -31,8 +41,15 @@ export function impactToLines(runId: string, impact: ImpactSummaryView): readonl
   list('set aside', impact.setsAside);
   list(
     'may repeat',
-    impact.sideEffects.map(({ step, hosts }) => `what ${step} did at ${hosts.join(', ')}`),
+    impact.sideEffects
+      .filter(({ hosts }) => hosts.length > 0)
+      .map(({ step, hosts }) => `what ${step} did at ${hosts.join(', ')}`),
   );
+  for (const { step, did } of impact.sideEffects) {
+    for (const { what, effects } of did) {
+      lines.push([`  happens twice ${step}: ${toPlainLine(what, 120)} (${effects.join(', ')})`]);
+    }
+  }
   if (rewinds !== null) {
     const { from, to } = rewinds;
     lines.push([
@@ -50,6 +67,32 @@ export function impactToLines(runId: string, impact: ImpactSummaryView): readonl
   }
   lines.push([{ text: `  digest ${impact.digest}`, style: 'quiet' }]);
   return lines;
+}
+
+const FOLLOWS = {
+  'goes on': 'goes on without it',
+  blocks: 'reads its output and will be blocked',
+  fails: 'checks it and will fail',
+} as const;
+
+/** The plans side by side, step by step and field by field. */
+function planToLines(plan: ImpactSummaryView['plan']): readonly Line[] {
+  if (plan === null) return [];
+  const fieldLine = ({ name, before, after }: (typeof plan.fields)[number]): Line => [
+    `      ${name}: `,
+    { text: toPlainLine(JSON.stringify(before), 200), style: 'bad' },
+    ' -> ',
+    { text: toPlainLine(JSON.stringify(after), 200), style: 'good' },
+  ];
+  const steps = plan.steps.flatMap(({ step, change, fields }): readonly Line[] => [
+    [`    ${change.padEnd(8)} ${step}`],
+    ...fields.map(fieldLine),
+  ]);
+  return [
+    [`  plan          ${plan.steps.length} steps differ`],
+    ...plan.fields.map(fieldLine),
+    ...steps,
+  ];
 }
 
 function rangeToText(range: { least: number; most: number } | null, unit: string): string {

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ControlAction } from '@ccdash/api/client';
 import { createContext } from './context.ts';
 import type { Context } from './context.ts';
+import type { ChangeFlags } from './change-options.ts';
 import { readVersion } from './version.ts';
 
 type Pairs = Readonly<Record<string, string>>;
@@ -255,13 +256,20 @@ function addRunVerbs(program: Command, act: Act): void {
       .option('--dry-run', 'only say what it would do', false)
       .option('--digest <digest>', 'of the summary you looked at: does that or nothing');
     if (takes === 'a step') verb.option('--yes', 'do not ask', false);
+    if (takes === 'some step') {
+      verb
+        .option('--prompt-file <file>', 'with this prompt from now on')
+        .option('--model <model>', 'with this model from now on')
+        .option('--command <script>', 'with this command from now on')
+        .option('--budget <name=value>', 'usd, tokens, turns or time (repeatable)', addPair, {});
+    }
     verb.action((id: string, ...rest: unknown[]) =>
       act(async (context) => {
         const step = takes === 'no step' ? null : ((rest[0] as string | undefined) ?? null);
-        const { reason, dryRun, digest, yes } = verb.opts<ControlFlags>();
-        const { controlRun } = await import('./control-verbs.ts');
-        return controlRun(context, id, action, {
-          ...{ step, reason: reason ?? null, digest: digest ?? null },
+        const { reason, dryRun, digest, yes, ...flags } = verb.opts<ControlFlags & ChangeFlags>();
+        const { controlWithChange } = await import('./control-verbs.ts');
+        return controlWithChange(context, id, action, flags, {
+          ...{ step, reason: reason ?? null, digest: digest ?? null, also: {} },
           ...{ isDryRun: dryRun, isAgreed: yes ?? false },
         });
       }),
@@ -279,6 +287,27 @@ function addRunVerbs(program: Command, act: Act): void {
     'go on with a paused run, and with interrupted steps from where they were',
   );
   control('retry', 'some step', 'run failed steps again, from where they began');
+  control('skip', 'a step', 'go on without a step; the policy may ask people first');
+  program
+    .command('replan')
+    .description('let a run follow another plan; what the new one leaves as it was stays done')
+    .argument('<run>')
+    .argument('<file>')
+    .option('--input <name=value>', 'for an input that the plan so far has not', addPair, {})
+    .option('--reason <text>', 'kept in the log')
+    .option('--dry-run', 'only say what it would do', false)
+    .option('--digest <digest>', 'of the summary you looked at: does that or nothing')
+    .option('--yes', 'do not ask', false)
+    .action((id: string, file: string, options: ControlFlags & { input: object }) =>
+      act(async (context) => {
+        const { reason, dryRun, digest, yes, input } = options;
+        const { replanRun } = await import('./control-verbs.ts');
+        return replanRun(context, id, file, {
+          ...{ step: null, reason: reason ?? null, digest: digest ?? null },
+          ...{ also: { inputs: input }, isDryRun: dryRun, isAgreed: yes ?? false },
+        });
+      }),
+    );
   control('restart', 'a step', 'go back to before a step; it and what was built on it run again');
   program
     .command('tell')

@@ -140,6 +140,8 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   NotAllowedToDecide: EXIT.refused,
   AlreadyDecided: EXIT.conflict,
   NotOverridable: EXIT.refused,
+  ChangeDenied: EXIT.refused,
+  PlanUnfit: EXIT.conflict,
   ReasonTooShort: EXIT.usage,
   ReasonRequired: EXIT.usage,
   FormInvalid: EXIT.usage,

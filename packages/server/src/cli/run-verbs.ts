@@ -158,7 +158,10 @@ async function launch(
   return EXIT.done;
 }
 
-async function readPlanFile(context: Context, file: string): Promise<Result<PlanText, CliRefusal>> {
+export async function readPlanFile(
+  context: Context,
+  file: string,
+): Promise<Result<PlanText, CliRefusal>> {
   const path = resolve(context.cwd, file);
   try {
     const text = await readFile(path, 'utf8');

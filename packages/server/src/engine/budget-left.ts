@@ -15,7 +15,9 @@ export function budgetLeft(state: RunState, id: StepId): BudgetLeft {
   const { plan } = state.created;
   const { budget } = planStep(plan, id) as { readonly budget?: Budget };
   const ofStep = state.steps.get(id)?.attempts ?? [];
-  const ofRun = plan.steps.flatMap((step) => state.steps.get(step.id)?.attempts ?? []);
+  // What steps have used that the plan has not any more is used.
+  const all = [...state.steps.values(), ...state.retired.map(({ step }) => step)];
+  const ofRun = all.flatMap(({ attempts }) => attempts);
   const left = (name: keyof Budget): number | null => {
     const rest = [
       minus(budget?.[name], usedBy(ofStep, name)),
@@ -51,7 +53,7 @@ export function exhaustion(state: RunState, id: StepId): Failure | null {
 
 /** How a person lets a step go on whose budget is used up. */
 export function raiseHint(runId: string, id: StepId): string {
-  return `raise its budget with a retry that changes it (ccdash retry ${runId} ${id} --help), or end it: ccdash cancel ${runId}`;
+  return `raise its budget and let it go on: ccdash resume ${runId} ${id} --budget usd=… (or tokens, turns, time)`;
 }
 
 /** At least so much: what nobody knows counts as nothing here. */

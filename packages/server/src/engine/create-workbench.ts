@@ -1,14 +1,14 @@
 /** The engine as the outside may use it. */
-import { MAX_OVERRIDE_MS, approvalToView, err, ok, planStep, runToView } from '@ccdash/core';
-import type {
-  InputSpec,
-  JsonObject,
-  Plan,
-  Result,
-  RunCommand,
-  RunState,
-  RunView,
+import {
+  MAX_OVERRIDE_MS,
+  approvalToView,
+  attemptsOf,
+  err,
+  ok,
+  planStep,
+  runToView,
 } from '@ccdash/core';
+import type { JsonObject, Plan, Result, RunCommand, RunState, RunView } from '@ccdash/core';
 import type {
   AuditReport,
   Caller,
@@ -22,11 +22,12 @@ import type {
 } from '../base/workbench.ts';
 import { createApply } from './apply.ts';
 import { createDiffs } from './diffs.ts';
-import { requestToCommand } from '../base/run-requests.ts';
+import { controlCommand } from './changes.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Engine } from './engine.ts';
 import { commandFacts, startPolicyFacts } from './facts.ts';
 import { isSameImpact, summarize } from './impact.ts';
+import { resolveInputs } from './inputs.ts';
 import { createSavedPlans } from './saved-plans.ts';
 import { refusalToTell } from './tell.ts';
 import { recordedSteps } from './recorded-steps.ts';
@@ -122,11 +123,15 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
       const refusal = await refusalToTell(deps, engine.state(runId), asked.step);
       if (refusal !== null) return err(refusal);
     }
-    const command = requestToCommand(asked, by, () => deps.ids.uuid());
+    const state = stateOf(runId);
+    if (state === null) return err({ type: 'RunNotFound', runId });
+    const made = await controlCommand(deps, plans, state, asked, by);
+    if (!made.ok) return made;
+    const command = made.value;
     if (command.type !== 'DecideApproval') {
       return toView(await engine.command(runId, command, by.actor, agreed));
     }
-    const approval = stateOf(runId)?.approvals.get(command.approvalId);
+    const approval = state.approvals.get(command.approvalId);
     const revoked = approval === undefined ? [] : deps.revokedAmong(approval);
     return toView(await engine.command(runId, { ...command, revoked }, by.actor));
   }
@@ -137,11 +142,11 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     digest: string,
     by: Caller,
   ): Promise<Result<RunView, WorkbenchRefusal>> {
-    const summary = await summarize(deps, stateOf(runId), runId, asked, by);
+    const summary = await summarize(deps, plans, stateOf(runId), runId, asked, by);
     if (!summary.ok) return summary;
     if (summary.value.digest !== digest) return err({ type: 'SummaryMoved', runId });
     return request(runId, asked, by, (state) =>
-      isSameImpact(deps, summary.value, state, asked, by),
+      isSameImpact(deps, plans, summary.value, state, asked, by),
     );
   }
 
@@ -193,7 +198,7 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
       return state === null ? null : viewOf(state);
     },
     request: (runId, asked, by) => request(runId, asked, by),
-    preview: (runId, asked, by) => summarize(deps, stateOf(runId), runId, asked, by),
+    preview: (runId, asked, by) => summarize(deps, plans, stateOf(runId), runId, asked, by),
     requestAgreed,
     ...createApply(deps, engine),
     ...createDiffs(deps, engine),
@@ -213,7 +218,8 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     },
     subscribe: (listener) => engine.subscribe(listener),
     outputPath: (runId, step, attempt) => {
-      const known = stateOf(runId)?.steps.get(step)?.attempts[attempt - 1] !== undefined;
+      const state = stateOf(runId);
+      const known = state !== null && attemptsOf(state, step)[attempt - 1] !== undefined;
       return known ? hosts.outputPathOf({ runId, step, attempt }) : null;
     },
     recording: (runId) => {
@@ -248,44 +254,4 @@ function* take<T>(items: Iterable<T>, count: number): Iterable<T> {
 
 function toView(result: Result<RunState, WorkbenchRefusal>): Result<RunView, WorkbenchRefusal> {
   return result.ok ? ok(runToView(result.value)) : result;
-}
-
-type Inputs = LaunchRequest['inputs'];
-
-/** Defaults filled in and types checked; the error says which input and what it should be. */
-function resolveInputs(
-  specs: Readonly<Record<string, InputSpec>>,
-  given: Inputs,
-): Result<Inputs, string> {
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(specs, name));
-  if (unknown !== undefined) {
-    const known = Object.keys(specs).join(', ');
-    return err(`the plan has no input ${unknown}${known === '' ? '' : `; it has: ${known}`}`);
-  }
-  const resolved: Record<string, string | number | boolean> = {};
-  for (const [name, spec] of Object.entries(specs)) {
-    const value = (Object.hasOwn(given, name) ? given[name] : undefined) ?? spec.default;
-    if (value === null) {
-      if (spec.required) return err(`the input ${name} (${spec.type}) is required`);
-      continue;
-    }
-    const typed = toType(value, spec.type);
-    if (typed === null)
-      return err(`the input ${name} must be a ${spec.type}, not ${String(value)}`);
-    resolved[name] = typed;
-  }
-  return ok(resolved);
-}
-
-/** A command line gives every value as text. */
-function toType(
-  value: string | number | boolean,
-  type: InputSpec['type'],
-): string | number | boolean | null {
-  if (typeof value === type) return value;
-  if (type === 'string') return String(value);
-  if (typeof value !== 'string') return null;
-  if (type === 'boolean') return value === 'true' ? true : value === 'false' ? false : null;
-  const number = Number(value);
-  return value.trim() === '' || !Number.isFinite(number) ? null : number;
 }

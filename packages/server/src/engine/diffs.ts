@@ -1,5 +1,5 @@
 /** What steps have changed, for those who review it. Reads only. */
-import { err, ok, planStep } from '@ccdash/core';
+import { attemptsOf, err, ok, stepById } from '@ccdash/core';
 import type { AttemptState, Checkpoint, Failure, Result, RunState } from '@ccdash/core';
 import type { DiffView, Workbench, WorkbenchRefusal } from '../base/workbench.ts';
 import type { EngineDeps } from './deps.ts';
@@ -51,10 +51,11 @@ export function createDiffs(
       const state = engine.state(runId);
       if (state === null) return err({ type: 'RunNotFound', runId });
       if (step === null) return ofRun(state, state.checkpoint);
-      const attempts = state.steps.get(step)?.attempts;
-      if (attempts === undefined) return err({ type: 'StepNotFound', runId, step });
+      const attempts = attemptsOf(state, step);
+      if (attempts.length === 0 && !state.steps.has(step))
+        return err({ type: 'StepNotFound', runId, step });
       // An approval runs nothing: what it is about is all that came before it.
-      const isGate = planStep(state.created.plan, step).kind === 'approval';
+      const isGate = stepById(state.created.plan).get(step)?.kind === 'approval';
       if (isGate && attempt === null) return ofRun(state, state.checkpoint);
       const named = attempt === null ? attempts.at(-1) : attempts[attempt - 1];
       return named === undefined

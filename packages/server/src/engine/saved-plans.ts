@@ -19,6 +19,8 @@ export interface SavedPlans {
     source: string,
     by: Actor,
   ): Promise<Result<SavedPlan, WorkbenchRefusal>>;
+  /** What `save` would come to; nothing is saved. */
+  foresee(plan: Plan): Pick<SavedPlan, 'id' | 'revision' | 'digest'>;
   /** The newest revision when none is named. */
   find(planId: string, revision?: number): SavedPlan | null;
   /** The newest of each plan, the last saved first. */
@@ -95,6 +97,15 @@ export function createSavedPlans(
         const isSame = deps.digest(plan as unknown as Json) === newest.digest;
         return isSame ? ok(newest) : append(planId, plan, source, by);
       }),
+    foresee: (plan) => {
+      const digest = deps.digest(plan as unknown as Json);
+      for (const [id, revisions] of revisionsById) {
+        if (revisions[0]?.plan.name !== plan.name) continue;
+        const same = revisions.find((saved) => saved.digest === digest);
+        return same ?? { id, revision: revisions.length + 1, digest };
+      }
+      return { id: '', revision: 1, digest };
+    },
     find: (planId, revision) => {
       const revisions = revisionsById.get(planId) ?? [];
       return (revision === undefined ? revisions.at(-1) : revisions[revision - 1]) ?? null;

@@ -23,6 +23,7 @@ import {
   tellRequest,
   planTextRequest,
   previewQuery,
+  replanRequest,
   restartRequest,
   revisionQuery,
 } from '@ccdash/api';
@@ -263,6 +264,17 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
     retryRun: (call) => {
       const { digest, ...asked } = call.body(controlRequest);
       return control(call, { type: 'retry', ...asked }, digest);
+    },
+    skipStep: (call) => {
+      const { digest, ...asked } = call.body(restartRequest);
+      return control(call, { type: 'skip', ...asked }, digest);
+    },
+    replanRun: (call) => {
+      const { text, file, inputs, reason, digest } = call.body(replanRequest);
+      const reading = readPlan(text, file);
+      if (!reading.ok) return invalidPlan(file, reading.problems);
+      const asked = { plan: reading.plan, source: text, inputs, reason };
+      return control(call, { type: 'replan', ...asked }, digest);
     },
     restartRun: (call) => {
       const { digest, ...asked } = call.body(restartRequest);

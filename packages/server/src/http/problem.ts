@@ -157,6 +157,16 @@ function wordsFor(refusal: WorkbenchRefusal | PeopleRefusal): Words {
         hint: `Look at it: ccdash run show ${refusal.runId}`,
       };
     }
+    case 'ChangeDenied':
+      return {
+        detail: `The policy does not let you ${refusal.action}: ${refusal.detail}`,
+        hint: 'Ask somebody who may, or have the policy changed: ccdash policy check',
+      };
+    case 'PlanUnfit':
+      return {
+        detail: `Run ${refusal.runId} cannot go over to this plan: ${refusal.detail}.`,
+        hint: `See what it has done: ccdash run show ${refusal.runId}`,
+      };
     case 'NothingToRestart':
       return {
         detail: `Step ${refusal.step} is ${refusal.status} and has not begun.`,
