@@ -119,6 +119,7 @@ export type {
   SkippedCase,
 } from './ports/agent-adapter.ts';
 export type {
+  AgentLaunch,
   AgentWork,
   AttemptHosts,
   AttemptOutcome,

@@ -211,7 +211,7 @@ export async function openWorkbench(
     decodeRunEvent: decodeStored,
     workspaces,
     hosts,
-    adapters: createAdapters(),
+    adapters: createAdapters(config.value.config.agents),
     policy: policy.value.policy,
     classify: classifyCommand,
     classifyTool,

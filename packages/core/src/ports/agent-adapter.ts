@@ -93,7 +93,12 @@ export interface AgentRunContext<Process = AgentProcess> {
   /** Complete environment for the program; nothing else may be added from the host's own. */
   readonly env: Readonly<Record<string, string>>;
   /** Base URL of the model gateway as the program reaches it from inside the sandbox, and this attempt's token. */
-  readonly gateway: { readonly baseUrl: string; readonly token: string };
+  readonly gateway: {
+    readonly baseUrl: string;
+    readonly token: string;
+    /** Tells the status of each answer to the program, for adapters whose program does not tell it. */
+    onStatus?(listener: (status: number) => void): void;
+  };
   /** Written to the spool before it returns; `session` facts are on disk when it returns. */
   emit(fact: AgentFactBody): void;
   /** Waits, if need be for days, until it may; anything but an answer means no. */

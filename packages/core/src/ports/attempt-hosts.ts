@@ -32,6 +32,22 @@ export interface CommandWork {
   readonly cwd: string;
 }
 
+/**
+ * How an agent is started that the project's settings name (`acp:<name>`). In `env` and `session`, the host fills in
+ * `{{ gateway }}`, `{{ token }}`, `{{ model }}`, `{{ state }}` and `{{ workspace }}`.
+ */
+export interface AgentLaunch {
+  /** Program and arguments; no shell reads them. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute paths that its sandbox shows, read-only. */
+  readonly read: readonly string[];
+  /** Mode that a session is set to; null leaves the agent's own. */
+  readonly mode: string | null;
+  /** What the agent itself takes with a new session (`_meta`). */
+  readonly session: JsonObject;
+}
+
 export interface AgentWork {
   readonly kind: 'agent';
   readonly adapter: string;
@@ -53,6 +69,8 @@ export interface AgentWork {
   readonly upstream:
     { readonly kind: 'service' } | { readonly kind: 'scripted'; readonly scriptFile: string };
   readonly ext: Readonly<Record<string, Json>>;
+  /** Of agents that the project's settings name alone. */
+  readonly launch?: AgentLaunch;
 }
 
 export interface SandboxSpec {

@@ -1,11 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
-import type { AgentAdapter, AgentOutcome, Failure } from '@ccdash/core';
+import type { AgentAdapter, AgentLaunch, AgentOutcome, Failure } from '@ccdash/core';
 import { z } from 'zod';
 
 /** An adapter as this server has it: what its program needs on disk, and where its sessions are. */
 export interface InstalledAdapter extends AgentAdapter<ChildProcess> {
   /** What it was tested with, and how that is installed; null for an agent that needs no package. */
   readonly tested: { readonly version: string; readonly install: string } | null;
+  /** How it is started, where the project's settings say so. */
+  readonly launch?: AgentLaunch;
   /** What a step may say under `ext.<id>`; nothing when left out. */
   readonly extension?: z.ZodType;
   /** Why the program that is installed does not run; null when it does. It is started for this, and does no work. */

@@ -6,6 +6,7 @@ import type {
   AdapterProbe,
   AdapterView,
   AgentAdapter,
+  AgentLaunch,
   Failure,
   ResumeToken,
   Result,
@@ -29,6 +30,8 @@ export interface AgentAdapters {
   canResume(token: ResumeToken, stateDir: string): Promise<Result<void, Failure>>;
   /** Absolute paths that the sandbox of such an agent must show, read-only. */
   requiredPaths(id: string): Promise<readonly string[]>;
+  /** How an agent is started that the project's settings name; null for every other. */
+  launch(id: string): Promise<AgentLaunch | null>;
 }
 
 const LOADERS: Readonly<Record<string, () => Promise<InstalledAdapter>>> = {
@@ -37,23 +40,36 @@ const LOADERS: Readonly<Record<string, () => Promise<InstalledAdapter>>> = {
   scripted: async () => (await import('./scripted/scripted-adapter.ts')).createScriptedAdapter(),
 };
 
-export function createAdapters(): AgentAdapters {
+/** Agents that the project's settings name, by the part of their id after it. */
+const NAMED = 'acp:';
+
+/** `named`: how the agents `acp:<name>` are started, by name. */
+export function createAdapters(named: Readonly<Record<string, AgentLaunch>> = {}): AgentAdapters {
+  const ids = [...Object.keys(LOADERS), ...Object.keys(named).map((name) => `${NAMED}${name}`)];
   const loaded = new Map<string, Promise<InstalledAdapter>>();
 
+  function loaderOf(id: string): (() => Promise<InstalledAdapter>) | null {
+    if (Object.hasOwn(LOADERS, id)) return LOADERS[id] ?? null;
+    const name = id.slice(NAMED.length);
+    if (!id.startsWith(NAMED) || name === '') return null;
+    const launch = Object.hasOwn(named, name) ? (named[name] ?? null) : null;
+    return async () => (await import('./acp/acp-adapter.ts')).createAcpAdapter(id, launch);
+  }
+
   async function load(id: string): Promise<InstalledAdapter | null> {
-    const loader = Object.hasOwn(LOADERS, id) ? LOADERS[id] : undefined;
-    if (loader === undefined) return null;
+    const loader = loaderOf(id);
+    if (loader === null) return null;
     let adapter = loaded.get(id);
     if (adapter === undefined) loaded.set(id, (adapter = loader()));
     return adapter;
   }
 
   return {
-    ids: Object.keys(LOADERS),
+    ids,
     adapterOf: load,
     describe: () =>
       Promise.all(
-        Object.keys(LOADERS).map(async (id) => {
+        ids.map(async (id) => {
           const adapter = await load(id);
           assertInvariant(adapter !== null, `the adapter ${id} is gone`);
           return describeAdapter(adapter);
@@ -71,7 +87,7 @@ export function createAdapters(): AgentAdapters {
         return err({
           code: 'unknown_adapter',
           message: `this version has no agent ${token.adapter}`,
-          hint: `it has: ${Object.keys(LOADERS).join(', ')}`,
+          hint: `it has: ${ids.join(', ')}`,
         });
       }
       const may = await adapter.canResume(token);
@@ -84,6 +100,7 @@ export function createAdapters(): AgentAdapters {
       });
     },
     requiredPaths: async (id) => (await load(id))?.requiredPaths() ?? [],
+    launch: async (id) => (await load(id))?.launch ?? null,
   };
 }
 

@@ -4,6 +4,7 @@ import type {
   AdapterProbe,
   ApprovalState,
   AdapterView,
+  AgentLaunch,
   ArtifactRef,
   AttemptHosts,
   Check,
@@ -49,6 +50,8 @@ export interface Adapters {
   canResume(token: ResumeToken, stateDir: string): Promise<Result<void, Failure>>;
   /** Absolute paths of the SDK's program that its sandbox must see. */
   requiredPaths(adapter: string): Promise<readonly string[]>;
+  /** How an agent is started that the project's settings name; null for every other. */
+  launch(adapter: string): Promise<AgentLaunch | null>;
 }
 
 export interface CheckContext {

@@ -220,6 +220,7 @@ async function prepareAgent(
   const spent = exhaustion(state, step.id);
   if (spent !== null) return err({ outcome: 'blocked', reason: 'budget_exceeded', failure: spent });
   const { maxTimeMs, ...limits } = budgetLeft(state, step.id);
+  const launch = await deps.adapters.launch(step.adapter);
   const { tools, write } = step.scope;
   const work: AgentWork = {
     kind: 'agent',
@@ -235,6 +236,7 @@ async function prepareAgent(
     stateDir: deps.agentStateDir(state.runId, step.id),
     upstream: deps.upstream,
     ext: step.ext,
+    ...(launch === null ? {} : { launch }),
   };
   const timeouts = [maxTimeMs, step.timeoutMs].filter((each) => each !== null);
   const timeoutMs = timeouts.length === 0 ? null : Math.min(...timeouts);
@@ -249,6 +251,7 @@ async function prepareAgent(
       session: session.value?.session ?? null,
       upstream: deps.upstream.kind,
       ext: step.ext,
+      ...(launch === null ? {} : { launch: asJson(launch) }),
       ...common.value.what,
     },
     work: { ...common.value.work, timeoutMs, work, copy: [], session: session.value },

@@ -60,6 +60,8 @@ export interface GatewayOptions {
   readonly mayCall: () => Promise<void>;
   /** Bytes have come from the model: a sign of life. */
   readonly onActivity: () => void;
+  /** A call that makes the model work was answered, with this status. */
+  readonly onStatus: (status: number) => void;
 }
 
 export type CreateGateway = (options: GatewayOptions) => Promise<Result<Gateway, Failure>>;
@@ -107,6 +109,7 @@ export async function runAgent(
     },
     mayCall: () => watch.during(context.notHeld()),
     onActivity: () => watch.activity(),
+    onStatus: (status) => watch.answered(status),
   });
   if (!gateway.ok) return failed(gateway.error);
   const counted = gateway.value;
@@ -207,7 +210,11 @@ async function runEnclosed(
       workspace: spec.workspace,
       stateDir: work.stateDir,
       env: { ...enclosure.env, ...spec.env, ...secretVariables(context) },
-      gateway: { baseUrl: enclosure.gatewayUrl ?? '', token: context.modelToken },
+      gateway: {
+        baseUrl: enclosure.gatewayUrl ?? '',
+        token: context.modelToken,
+        onStatus: (listener) => watch.onStatus(listener),
+      },
       emit: (fact) => {
         watch.saw(fact);
         context.emit(shortened(fact), fact.type === 'session' || fact.type === 'told');
@@ -236,6 +243,8 @@ interface Watch {
   during<T>(waiting: Promise<T>): Promise<T>;
   saw(fact: AgentFactBody): void;
   activity(): void;
+  answered(status: number): void;
+  onStatus(listener: (status: number) => void): void;
   limitReached(why: string): void;
   /** Why the model was refused a call; null when it was not. */
   limit(): string | null;
@@ -245,6 +254,7 @@ interface Watch {
 function createWatch(context: WorkContext, idleLimitMs: number): Watch {
   const timer = createPausableTimer(idleLimitMs, () => context.stop({ type: 'stalled' }));
   const openTools = new Set<string>();
+  const listeners = new Set<(status: number) => void>();
   // Setting up is not the agent's silence.
   let entered = 1;
   timer.pause();
@@ -275,6 +285,10 @@ function createWatch(context: WorkContext, idleLimitMs: number): Watch {
       look();
     },
     activity: look,
+    answered: (status) => {
+      for (const listener of listeners) listener(status);
+    },
+    onStatus: (listener) => void listeners.add(listener),
     limitReached: (why) => {
       limit ??= why;
     },

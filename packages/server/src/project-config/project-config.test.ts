@@ -18,7 +18,11 @@ test('[PO14] each setting is taken over, the rest are defaults', () => {
   const both = 'orphanLimit: 2h\nsandbox:\n  read: [/opt/tools, /srv/mirror]\n';
   expect(parseProjectConfig(both, 'c')).toEqual({
     ok: true,
-    value: { orphanLimitMs: 7_200_000, sandbox: { read: ['/opt/tools', '/srv/mirror'] } },
+    value: {
+      orphanLimitMs: 7_200_000,
+      sandbox: { read: ['/opt/tools', '/srv/mirror'] },
+      agents: {},
+    },
   });
   expect(parseProjectConfig('orphanLimit: 90s', 'c')).toMatchObject({
     value: { orphanLimitMs: 90_000, sandbox: { read: [] } },
@@ -29,14 +33,34 @@ test('[PO14] each setting is taken over, the rest are defaults', () => {
   });
 });
 
+test('[AG60] agents are named with how they are started, and what is left out is nothing', () => {
+  const text =
+    "agents:\n  a.b: { command: [/opt/a, acp], env: { URL: '{{ gateway }}' }, mode: ask }\n  c: { command: [c] }";
+  expect(parseProjectConfig(text, 'c')).toMatchObject({
+    value: {
+      agents: {
+        'a.b': {
+          command: ['/opt/a', 'acp'],
+          env: { URL: '{{ gateway }}' },
+          read: [],
+          mode: 'ask',
+          session: {},
+        },
+        c: { command: ['c'], env: {}, read: [], mode: null, session: {} },
+      },
+    },
+  });
+});
+
 test('[PO14] the template of `ccdash init` shows every setting with its default', () => {
   const template = readAsset('init/config.yaml');
   expect(parseProjectConfig(template, 'c')).toEqual({ ok: true, value: DEFAULT_PROJECT_CONFIG });
-  const settings = template.replace(/^# ((?:orphanLimit|sandbox| {2}read)\b.*)$/gm, '$1');
+  const settings = template.replace(/^# ((?:orphanLimit|sandbox|agents| {2}read)\b.*)$/gm, '$1');
   expect(settings.match(/^ *[a-zA-Z]+:.*$/gm)).toEqual([
     'orphanLimit: 15m',
     'sandbox:',
     '  read: []',
+    'agents: {}',
   ]);
   expect(parseProjectConfig(settings, 'c')).toEqual({ ok: true, value: DEFAULT_PROJECT_CONFIG });
 });
@@ -45,7 +69,7 @@ test.each([
   [
     'an unknown setting',
     '# x\nconcurency: 3',
-    '2:1: "concurency" is not a setting here; known: orphanLimit, sandbox',
+    '2:1: "concurency" is not a setting here; known: orphanLimit, sandbox, agents',
   ],
   [
     'an unknown setting below another',
@@ -55,7 +79,7 @@ test.each([
   [
     'a hostile name',
     '__proto__: {}',
-    '1:1: "__proto__" is not a setting here; known: orphanLimit, sandbox',
+    '1:1: "__proto__" is not a setting here; known: orphanLimit, sandbox, agents',
   ],
   ['a number for a time', 'orphanLimit: 15', '1:1: orphanLimit is a time'],
   ['too short a time', 'orphanLimit: 9s', '1:1: orphanLimit is a time'],
@@ -65,6 +89,39 @@ test.each([
   ['a relative path', 'sandbox:\n  read:\n    - opt', '3:7: "opt" is not an absolute path'],
   ['the root', 'sandbox: { read: [/] }', '1:19: "/" is not an absolute path'],
   ['a path that climbs', 'sandbox: { read: [/opt/../root] }', '1:19: "/opt/../root" is not'],
+  ['a list of agents', 'agents: [a]', '1:1: agents holds agents by name'],
+  [
+    'an agent with a name that no plan can write',
+    'agents:\n  My Agent: { command: [a] }',
+    '2:3: "My Agent" is no name of an agent',
+  ],
+  ['an agent without a command', 'agents:\n  a: {}', '2:3: command is a list'],
+  ['a command as text', 'agents: { a: { command: my-agent acp } }', '1:16: command is a list'],
+  [
+    'a program by a relative path',
+    'agents: { a: { command: [./agent] } }',
+    '1:16: the program of command is a name on the PATH',
+  ],
+  [
+    'a token that every process could see',
+    "agents: { a: { command: [agent, '{{ token }}'] } }",
+    '1:33: a command is seen by every process',
+  ],
+  [
+    'a place that nobody fills',
+    "agents: { a: { command: [agent], env: { KEY: '{{ key }}' } } }",
+    '1:41: {{ key }} stands for nothing here',
+  ],
+  [
+    'a place in a session that nobody fills',
+    "agents: { a: { command: [agent], session: { b: ['{{ c }}'] } } }",
+    '1:34: {{ c }} stands for nothing here',
+  ],
+  [
+    'an unknown setting of an agent',
+    'agents:\n  a: { command: [a], shell: true }',
+    '2:22: "shell" is not a setting here; known: command, env, read, mode, session',
+  ],
   ['a list for the file', '- orphanLimit', '1:1: the file holds settings'],
   ['the same setting twice', 'orphanLimit: 1m\norphanLimit: 2m', '2:1: Map keys must be unique'],
   ['a second document', 'orphanLimit: 1m\n---\n', '2:1: a second document'],

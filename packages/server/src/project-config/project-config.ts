@@ -1,7 +1,7 @@
 /** `.ccdash/config.yaml`: what a project may set, checked with line and column. */
 import { durationToMs } from '@ccdash/api/plan';
 import { err, ok } from '@ccdash/core';
-import type { Result } from '@ccdash/core';
+import type { AgentLaunch, JsonObject, Result } from '@ccdash/core';
 import { LineCounter, isAlias, isMap, isNode, isPair, parseAllDocuments, visit } from 'yaml';
 import type { Document, Node, Pair } from 'yaml';
 import { z } from 'zod';
@@ -13,11 +13,14 @@ export interface ProjectConfig {
     /** Absolute paths that sandboxed steps may read besides the system's and the workspace. */
     readonly read: readonly string[];
   };
+  /** Agents that speak the Agent Client Protocol, by the name after `acp:`. */
+  readonly agents: Readonly<Record<string, AgentLaunch>>;
 }
 
 export const DEFAULT_PROJECT_CONFIG: ProjectConfig = {
   orphanLimitMs: 15 * 60_000,
   sandbox: { read: [] },
+  agents: {},
 };
 
 /** A mistake in the file. `line` and `column` are 1-based. */
@@ -87,10 +90,22 @@ function parseSettings(
       }),
     );
   }
-  const { orphanLimit, sandbox } = parsed.data;
+  const { orphanLimit, sandbox, agents } = parsed.data;
   return ok({
     orphanLimitMs: orphanLimit ?? DEFAULT_PROJECT_CONFIG.orphanLimitMs,
     sandbox: { read: sandbox?.read ?? DEFAULT_PROJECT_CONFIG.sandbox.read },
+    agents: Object.fromEntries(
+      Object.entries(agents ?? {}).map(([name, { command, env, read, mode, session }]) => [
+        name,
+        {
+          command,
+          env: env ?? {},
+          read: read ?? [],
+          mode: mode ?? null,
+          session: session ?? {},
+        },
+      ]),
+    ),
   });
 }
 
@@ -114,19 +129,88 @@ const readPath = z.string({ error: READ_HINT }).superRefine((path, context) => {
   context.addIssue({ code: 'custom', message });
 });
 
+const AGENT_NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+const AGENTS_HINT = 'agents holds agents by name, such as `my-agent: { command: [my-agent, acp] }`';
+const COMMAND_HINT = 'command is a list of a program and its arguments, such as [my-agent, acp]';
+const ENV_HINT = 'env holds variables by name, each a text';
+const AGENT_READ_HINT = 'read is a list of absolute paths, such as [/opt/tools]';
+const PLACES = ['gateway', 'token', 'model', 'state', 'workspace'];
+
+/** A place that nobody fills would reach the agent as it stands. */
+const withPlaces = z
+  .string({ error: ENV_HINT })
+  .max(100_000)
+  .superRefine((text, context) => {
+    for (const problem of placeProblems(text))
+      context.addIssue({ code: 'custom', message: problem });
+  });
+
+function placeProblems(text: string): readonly string[] {
+  return [...text.matchAll(/\{\{ *([\w.-]+) *\}\}/g)].flatMap(([, name = '']) =>
+    PLACES.includes(name)
+      ? []
+      : [`{{ ${name} }} stands for nothing here; there are: ${PLACES.join(', ')}`],
+  );
+}
+
+const word = z
+  .string({ error: COMMAND_HINT })
+  .min(1, COMMAND_HINT)
+  .max(10_000)
+  .regex(/^(?!.*\{\{)/s, 'a command is seen by every process; use {{ … }} in env or session alone')
+  .regex(/^[^\0]*$/, COMMAND_HINT);
+const command = z
+  .array(word, { error: COMMAND_HINT })
+  .min(1, COMMAND_HINT)
+  .max(100)
+  .refine(([program = '']) => program.startsWith('/') || !program.includes('/'), {
+    error: 'the program of command is a name on the PATH, or an absolute path',
+  });
+const variables = z
+  .record(z.string(), withPlaces, { error: ENV_HINT })
+  .refine((record) => Object.keys(record).every((name) => /^[A-Za-z_]\w*$/.test(name)), {
+    error: 'names of variables in env have letters, digits and _',
+  });
+const session: z.ZodType<JsonObject> = z
+  .record(z.string(), z.json(), { error: 'session holds what the agent takes with a new session' })
+  .superRefine((value, context) => {
+    for (const problem of placeProblems(JSON.stringify(value))) {
+      context.addIssue({ code: 'custom', message: problem });
+    }
+  });
+
+const AGENT_SHAPE = {
+  command,
+  env: variables.optional(),
+  read: z.array(readPath, { error: AGENT_READ_HINT }).max(64).optional(),
+  mode: z.string({ error: 'mode is the name of a mode of the agent' }).min(1).max(100).optional(),
+  session: session.optional(),
+};
+const agents = z
+  .record(z.string(), z.strictObject(AGENT_SHAPE, { error: AGENTS_HINT }), { error: AGENTS_HINT })
+  .superRefine((record, context) => {
+    for (const name of Object.keys(record)) {
+      if (AGENT_NAME.test(name)) continue;
+      const message = `${JSON.stringify(name)} is no name of an agent: it has small letters, digits and . _ -`;
+      context.addIssue({ code: 'custom', message, path: [name] });
+    }
+  });
+
 const SANDBOX_SHAPE = { read: z.array(readPath, { error: READ_HINT }).max(64).optional() };
 const FILE_SHAPE = {
   orphanLimit: orphanLimit.optional(),
   sandbox: z
     .strictObject(SANDBOX_SHAPE, { error: 'sandbox holds settings, such as `read: []`' })
     .optional(),
+  agents: agents.optional(),
 };
 const fileSchema = z.strictObject(FILE_SHAPE, {
   error: 'the file holds settings, such as `orphanLimit: 15m`',
 });
 
 function unknownKeyText(key: string, path: readonly PropertyKey[]): string {
-  const known = Object.keys(path.length === 0 ? FILE_SHAPE : SANDBOX_SHAPE).join(', ');
+  const below = path[0] === 'agents' ? AGENT_SHAPE : SANDBOX_SHAPE;
+  const known = Object.keys(path.length === 0 ? FILE_SHAPE : below).join(', ');
   return `${JSON.stringify(key)} is not a setting here; known: ${known}`;
 }
 
@@ -142,13 +226,16 @@ function firstAlias(document: Document): Node | null {
   return found;
 }
 
-/** Where a value stands: the key of its pair where it has one, as that is what people look for. */
+/** Where a value stands, or what should hold it: the key of its pair where it has one, as that is what people look for. */
 function offsetOf(document: Document, path: readonly (string | number)[]): number {
-  const parent = document.getIn(path.slice(0, -1), true);
-  const last = path.at(-1);
-  const pair: Pair | undefined = isMap(parent)
-    ? parent.items.find((item) => isPair(item) && String(item.key) === last)
-    : undefined;
-  const node = pair?.key ?? document.getIn(path, true);
-  return (isNode(node) ? node.range?.[0] : undefined) ?? 0;
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent = document.getIn(path.slice(0, length - 1), true);
+    const last = path[length - 1];
+    const pair: Pair | undefined = isMap(parent)
+      ? parent.items.find((item) => isPair(item) && String(item.key) === last)
+      : undefined;
+    const node = pair?.key ?? document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return 0;
 }

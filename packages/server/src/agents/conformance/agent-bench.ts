@@ -33,6 +33,7 @@ import type { AgentBench, AgentTrial, TrialAttempt } from '@ccdash/core/testing'
 import { createModelGateway } from '../gateway/model-gateway.ts';
 import type { ModelGateway } from '../gateway/model-gateway.ts';
 import { createAdapters } from '../registry.ts';
+import type { AgentAdapters } from '../registry.ts';
 import { processesWith } from './processes.ts';
 
 const ALL_TOOLS = ['read', 'search', 'edit', 'exec', 'fetch', 'agent'];
@@ -57,8 +58,11 @@ export interface OpenBench extends AgentBench {
   close(): Promise<void>;
 }
 
-export async function createAgentBench(adapterId: string): Promise<OpenBench> {
-  const adapters = createAdapters();
+export async function createAgentBench(
+  adapterId: string,
+  adapters: AgentAdapters = createAdapters(),
+): Promise<OpenBench> {
+  const launch = await adapters.launch(adapterId);
   const adapter = await adapters.adapterOf(adapterId);
   if (adapter === null) throw new Error(`there is no adapter ${adapterId}`);
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'ccdash-agent-')));
@@ -88,8 +92,12 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
     const scriptFile = join(root, `script-${attempts}.json`);
     const scripts = trial.scripts ?? [{ turns: trial.turns }];
     writeFileSync(scriptFile, JSON.stringify({ version: 1, scripts }));
-    const work = workOf(adapter?.id ?? '', trial, scriptFile, stateDir);
+    const work = {
+      ...workOf(adapterId, trial, scriptFile, stateDir),
+      ...(launch === null ? {} : { launch }),
+    };
     const handle = lateHandle(async () => {
+      const listeners = new Set<(status: number) => void>();
       const socketPath = join(root, `gateway-${attempts}`);
       const opened = await createModelGateway({
         socketPath,
@@ -98,6 +106,9 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
         providerSecrets: {},
         onLimitReached: () => undefined,
         onActivity: () => undefined,
+        onStatus: (status) => {
+          for (const listener of listeners) listener(status);
+        },
       });
       if (!opened.ok) throw new Error(opened.error.message);
       gateway = opened.value;
@@ -108,7 +119,11 @@ export async function createAgentBench(adapterId: string): Promise<OpenBench> {
         workspace,
         stateDir,
         env: { PATH: process.env['PATH'] ?? '', HOME: join(root, 'home'), TMPDIR: root },
-        gateway: { baseUrl: loopback.url, token: BENCH_TOKEN },
+        gateway: {
+          baseUrl: loopback.url,
+          token: BENCH_TOKEN,
+          onStatus: (listener) => void listeners.add(listener),
+        },
         emit: (fact) => facts.push(fact),
         gate: async (question) => {
           questions.push(question);

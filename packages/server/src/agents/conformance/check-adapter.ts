@@ -4,6 +4,7 @@ import { err, ok } from '@ccdash/core';
 import { AGENT_ADAPTER_CASES } from '@ccdash/core/testing';
 import type { AgentAdapterCase } from '@ccdash/core/testing';
 import { createAdapters } from '../registry.ts';
+import type { AgentAdapters } from '../registry.ts';
 import { createAgentBench } from './agent-bench.ts';
 import type { OpenBench } from './agent-bench.ts';
 
@@ -24,8 +25,8 @@ const CASE_LIMIT_MS = 120_000;
 export async function checkAdapter(
   id: string,
   onCase: (result: CaseResult) => void,
+  adapters: AgentAdapters = createAdapters(),
 ): Promise<Result<readonly CaseResult[], Failure>> {
-  const adapters = createAdapters();
   const adapter = await adapters.adapterOf(id);
   if (adapter === null) {
     const message = `this version has no agent ${id}`;
@@ -41,7 +42,7 @@ export async function checkAdapter(
     const skipped = adapter.skipped?.find(({ name }) => name === each.name);
     const result =
       skipped === undefined
-        ? await runCase(id, each)
+        ? await runCase(id, each, adapters)
         : ({ ...named(each), status: 'skipped', detail: skipped.reason, durationMs: 0 } as const);
     results.push(result);
     onCase(result);
@@ -49,14 +50,18 @@ export async function checkAdapter(
   return ok(results);
 }
 
-async function runCase(id: string, each: AgentAdapterCase): Promise<CaseResult> {
+async function runCase(
+  id: string,
+  each: AgentAdapterCase,
+  adapters: AgentAdapters,
+): Promise<CaseResult> {
   const benches: OpenBench[] = [];
   const start = performance.now();
   const result = (status: 'held' | 'broken', detail: string | null): CaseResult => {
     return { ...named(each), status, detail, durationMs: Math.round(performance.now() - start) };
   };
   const createBench = async (): Promise<OpenBench> => {
-    const bench = await createAgentBench(id);
+    const bench = await createAgentBench(id, adapters);
     benches.push(bench);
     return bench;
   };

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { ScriptTurn } from '../script/agent-script.ts';
+import { callsWith } from './offered-tools.ts';
 import { conversationOf } from './openai-conversation.ts';
 import type { Happening } from './openai-conversation.ts';
 import type { ReadScriptedCall, ScriptedReply } from './scripted-wire.ts';
@@ -15,6 +16,9 @@ const bodySchema = z.object({
   model: z.string(),
   stream: z.boolean().optional(),
   stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
+  tools: z
+    .array(z.looseObject({ function: z.looseObject({ name: z.string() }).optional() }))
+    .nullish(),
   messages: z.array(messageSchema),
   response_format: z.looseObject({ type: z.string() }).nullish(),
 });
@@ -23,13 +27,14 @@ export const readChatCall: ReadScriptedCall = (body) => {
   const parsed = bodySchema.safeParse(body);
   if (!parsed.success) return z.prettifyError(parsed.error);
   const { model, stream = false, stream_options: options, messages, response_format } = parsed.data;
+  const offered = (parsed.data.tools ?? []).flatMap(({ function: tool }) => tool?.name ?? []);
   const tellsUsage = options?.include_usage === true;
   const answersInWords = response_format?.type === 'json_schema';
   return {
     isStream: stream,
     answersInWords,
     messages: conversationOf(messages.flatMap(happeningsOf), answersInWords),
-    reply: (turn) => replyOf(model, turn, tellsUsage),
+    reply: (turn) => replyOf(model, { ...turn, calls: callsWith(offered, turn.calls) }, tellsUsage),
   };
 };
 

@@ -4,11 +4,15 @@ import type { JsonObject } from '@ccdash/core';
 import { z } from 'zod';
 import type { ScriptTurn } from '../script/agent-script.ts';
 import { ANSWER_TOOL } from '../tools/tool-names.ts';
+import { conversationOf } from './openai-conversation.ts';
+import type { Happening } from './openai-conversation.ts';
+import { callsWith } from './offered-tools.ts';
 import type { ReadScriptedCall, ScriptedReply } from './scripted-wire.ts';
 
 const bodySchema = z.object({
   model: z.string(),
   stream: z.boolean().optional(),
+  tools: z.array(z.looseObject({ name: z.string() })).optional(),
   messages: z.array(
     z.object({
       role: z.string(),
@@ -32,19 +36,30 @@ type Block =
 export const readMessagesCall: ReadScriptedCall = (body) => {
   const parsed = bodySchema.safeParse(body);
   if (!parsed.success) return z.prettifyError(parsed.error);
-  const { model, stream = false, messages } = parsed.data;
+  const { model, stream = false, messages, tools = [] } = parsed.data;
+  const offered = tools.map(({ name }) => name);
+  // Where no tool takes the answer, it is words.
+  const answersInWords = !offered.includes(ANSWER_TOOL);
   return {
     isStream: stream,
-    answersInWords: false,
-    messages,
-    reply: (turn) => replyOf(model, turn),
+    answersInWords,
+    messages: answersInWords ? conversationOf(messages.flatMap(happeningsOf), true) : messages,
+    reply: (turn) => replyOf(model, turn, offered),
   };
 };
 
-function replyOf(model: string, turn: ScriptTurn): ScriptedReply {
-  const isCalling = turn.calls.length > 0 || turn.answer !== null;
+function happeningsOf({ role, content }: z.infer<typeof bodySchema>['messages'][number]) {
+  const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+  return blocks.map(({ type, text = '' }): Happening => {
+    if (type === 'tool_use') return { kind: 'called' };
+    return type === 'tool_result' ? { kind: 'result' } : { kind: 'said', role, text };
+  });
+}
+
+function replyOf(model: string, turn: ScriptTurn, offered: readonly string[]): ScriptedReply {
+  const content = blocksOf(turn, offered);
+  const isCalling = content.some(({ type }) => type === 'tool_use');
   const stopReason = isCalling ? 'tool_use' : 'end_turn';
-  const content = blocksOf(turn);
   const usage = {
     input_tokens: turn.usage.input,
     cache_creation_input_tokens: 0,
@@ -87,10 +102,18 @@ function replyOf(model: string, turn: ScriptTurn): ScriptedReply {
   };
 }
 
-function blocksOf({ say, calls, answer: structured }: ScriptTurn): readonly Block[] {
-  const all = structured === null ? calls : [{ name: ANSWER_TOOL, input: structured }];
+function blocksOf(
+  { say, calls, answer }: ScriptTurn,
+  offered: readonly string[],
+): readonly Block[] {
+  const isWords = answer !== null && !offered.includes(ANSWER_TOOL);
+  const words = [say, isWords ? JSON.stringify(answer) : null].filter((text) => text !== null);
+  const all = [
+    ...callsWith(offered, calls),
+    ...(answer === null || isWords ? [] : [{ name: ANSWER_TOOL, input: answer }]),
+  ];
   return [
-    ...(say === null ? [] : [{ type: 'text', text: say } as const]),
+    ...words.map((text) => ({ type: 'text', text }) as const),
     ...all.map(({ name, input }) => {
       return { type: 'tool_use', id: `toolu_${randomUUID()}`, name, input } as const;
     }),

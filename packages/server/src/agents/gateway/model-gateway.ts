@@ -55,6 +55,8 @@ export interface ModelGatewayOptions {
   readonly mayCall?: () => Promise<void>;
   /** Bytes have come from the model. */
   readonly onActivity: () => void;
+  /** A call that makes the model work was answered, with this status. */
+  readonly onStatus?: (status: number) => void;
 }
 
 export interface ModelGateway {
@@ -74,8 +76,17 @@ export interface ModelGateway {
 export async function createModelGateway(
   options: ModelGatewayOptions,
 ): Promise<Result<ModelGateway, Failure>> {
-  const { socketPath, token, work, onLimitReached, onUsed, onAnswer, mayCall, onActivity } =
-    options;
+  const {
+    socketPath,
+    token,
+    work,
+    onLimitReached,
+    onUsed,
+    onAnswer,
+    mayCall,
+    onActivity,
+    onStatus,
+  } = options;
   const upstream = upstreamFor(options);
   if (!upstream.ok) return upstream;
   const pass = upstream.value;
@@ -113,6 +124,8 @@ export async function createModelGateway(
       refuse(404, 'not_found_error', message);
       return;
     }
+    // Before the program has read it to its end.
+    if (door.generates !== null) response.once('finish', () => onStatus?.(response.statusCode));
     const sent = await readBody(request);
     if (sent === null) {
       refuse(413, 'request_too_large', `a call has at most ${LARGEST_REQUEST} bytes`);
