@@ -121,7 +121,7 @@ function decisionFault(
 ): string | null {
   const approval = before.approvals.get(data.approvalId);
   if (approval === undefined) return `${data.approvalId} was decided and never asked`;
-  const { requires, subjectDigest, status, decisions, escalation, escalated } = approval;
+  const { requires, subjectDigest, status, decisions, escalation } = approval;
   const no = (what: string): string => `${actor.id} decided ${approval.id}: ${what}`;
   if (actor.kind !== 'person') return no(`not a person (${actor.kind})`);
   if (data.subjectDigest !== subjectDigest) return no('about something else than was asked');
@@ -132,13 +132,13 @@ function decisionFault(
   }
   const isRequester = actor.id === before.requester.id;
   if (requires.excludeRequester && isRequester) return no('their own request');
-  const groups = escalation !== null && escalated ? [requires, escalation] : [requires];
+  // An escalation that was due and not yet recorded counts for those it names.
+  const groups = escalation === null ? [requires] : [requires, escalation];
   const isOpen = requires.people.length === 0 && requires.roles.length === 0;
   const may = groups.some(({ people, roles }) => {
     return people.includes(actor.id) || roles.some((role) => data.roles.includes(role));
   });
-  // An escalation that was due and not yet recorded counts for those it names.
-  return isOpen || may || escalation !== null ? null : no('without a role or name that may');
+  return isOpen || may ? null : no('without a role or name that may');
 }
 
 function approvalFault(before: RunState, approval: ApprovalState): string | null {

@@ -9,9 +9,12 @@ import {
   COMMANDS as C,
   DENY,
   EVENTS as E,
+  GONE,
   NEVER_STARTED,
   RITA,
   TEST_ENGINE,
+  testCommit,
+  testSuccess,
   testVerdict,
   toStart,
 } from '../testing/run-fixtures.ts';
@@ -211,5 +214,174 @@ describe('an override', () => {
     second.and().when(C.review('apr_o'), ANN).thenRefused('NotAllowedToDecide');
     second.and().when(C.review('apr_o'), BOB).thenRefused('NotAllowedToDecide');
     expect(second.and().when(C.review('apr_o'), RITA).events).toHaveLength(1);
+  });
+});
+
+describe('what an override says', () => {
+  const request = (over: object = {}): RunEvent =>
+    E.asked('a', {
+      ...{ approvalId: 'apr_o', kind: 'override', subjectDigest: 'digest-o', why: DENY.why },
+      ...{ subject: { kind: 'override', start: 'digest-1' }, expiresAtMs: 2000 },
+      requires: { ...DENY.requires, roles: ['admin'] },
+      ...over,
+    });
+  const said = (over: object = {}): RunEvent =>
+    E.decided('apr_o', ANN, {
+      ...{ subjectDigest: 'digest-o', roles: ['admin'] },
+      ...{ reason: 'the approvers are all away today', ...over },
+    });
+  const GRANTED = E.resolved('apr_o', 'approved', 'enough people have approved');
+  const again = E.requeued('a', { cause: 'override', reason: 'apr_o' });
+
+  test('[OV1] is all of it in the log', () => {
+    denied.when(C.override('a'), ANN).thenEvents(request(), said(), GRANTED, again);
+    const evidence = { kind: 'totp' } as never;
+    denied
+      .when(C.override('a', { evidence }), RITA)
+      .thenEvents(request(), said({ selfApproved: true, evidence }), GRANTED, again);
+    expect(MAX_OVERRIDE_MS).toBe(900_000);
+  });
+
+  test('[OV1] makes an earlier one of the same step stale that nobody used, and no other', () => {
+    const two = testPlan([testCommand('a'), testCommand('b')]);
+    const other = {
+      ...{ approvalId: 'apr_b', subjectDigest: 'digest-o' },
+    };
+    const run = given(E.begun(two), E.denied('a'), E.denied('b'))
+      .when(C.override('b', other), ANN)
+      .and()
+      .when(C.override('a'), ANN)
+      .and()
+      .when(C.evaluate('a', toStart(DENY, 'digest-2')))
+      .and();
+    const next = { approvalId: 'apr_p', startDigest: 'digest-2' };
+    const { events, state } = run.when(C.override('a', next), ANN);
+    expect(events[0]).toMatchObject({
+      type: 'ApprovalResolved',
+      data: { approvalId: 'apr_o', status: 'stale', detail: 'another override is asked for' },
+    });
+    expect(types(events)).toHaveLength(5);
+    expect(state.approvals.get('apr_b')?.status).toBe('approved');
+    const used = granted()
+      .when(C.start('a', { verdict: DENY }))
+      .and()
+      .when(C.end('a', 1, GONE))
+      .and()
+      .when(C.resume('a'), RITA)
+      .and()
+      .when(C.evaluate('a', toStart(DENY)))
+      .and();
+    const later = used.when(C.override('a', { approvalId: 'apr_p' }), ANN);
+    expect(types(later.events)).toEqual([
+      ...['ApprovalRequested', 'ApprovalDecided', 'ApprovalResolved', 'StepRequeued'],
+    ]);
+  });
+
+  test('[OV4] names each absolute rule, and each reason why nothing is to be lifted', () => {
+    const why = [
+      { rule: 'scope', text: 'outside', absolute: true as const },
+      { rule: 'soft', text: 'may be lifted' },
+      { rule: 'secret', text: 'a key', absolute: true as const },
+    ];
+    const held = given(E.begun(ONE)).when(C.evaluate('a', toStart({ ...DENY, why })));
+    expect(held.and().when(C.override('a'), ANN).thenRefused('NotOverridable').detail).toBe(
+      'no override lifts scope (outside), secret (a key)',
+    );
+    const detailOf = (run: Given): string =>
+      run.when(C.override('a', { approvalId: 'apr_x' }), ANN).thenRefused('NotOverridable').detail;
+    expect(detailOf(given(E.begun(ONE)))).toBe('it is pending, and nothing denies it');
+    expect(detailOf(given(E.begun(ONE), E.blocked('a')))).toBe(
+      'it is blocked, and nothing denies it',
+    );
+    expect(detailOf(denied.when(C.override('a', { count: 2 }), ANN).and())).toBe(
+      'an override of it is asked for already: apr_o',
+    );
+    const two = testPlan([testCommand('a'), testCommand('b')]);
+    const beside = given(E.begun(two), E.denied('a'), E.denied('b')).when(
+      C.override('b', { approvalId: 'apr_b', count: 2 }),
+      ANN,
+    );
+    expect(beside.and().when(C.override('a'), ANN).events).toHaveLength(4);
+  });
+
+  test('[OV6] lifts what denies a step of the plan that asks, and withdraws by name', () => {
+    const gate = given(E.begun(testPlan([testApproval('a')])), E.denied('a'));
+    expect(types(gate.when(C.override('a'), ANN).events)).toContain('StepRequeued');
+    const waits = given(E.begun(ONE), E.asked('a'));
+    waits
+      .when(C.override('a'), ANN)
+      .thenEvents(
+        request({ why: waits.state!.steps.get('a')!.verdict!.why }),
+        said(),
+        GRANTED,
+        E.resolved('apr_1', 'withdrawn', 'overridden by apr_o'),
+        again,
+      );
+  });
+
+  test('[OV3] does not count an admin who may not decide any more', () => {
+    const run = denied.when(C.override('a'), ANN).and();
+    const ready = run.when(C.evaluate('a', toStart(DENY))).and();
+    const start = C.start('a', { verdict: DENY, revoked: ['ann'] });
+    expect(types(ready.when(start).events)).not.toContain('AttemptStarted');
+  });
+
+  test('[OV4] of one step lets no other start', () => {
+    const two = testPlan([testCommand('a'), testCommand('b')]);
+    const run = given(E.begun(two), E.denied('a')).when(C.override('a'), ANN).and();
+    run.when(C.evaluate('b', toStart(DENY))).thenEvents(E.denied('b'));
+    const plain = given(
+      ...[E.begun(ONE), E.asked('a'), E.decided('apr_1', ANN)],
+      ...[E.resolved('apr_1', 'approved', 'enough people have approved'), E.requeued('a')],
+    );
+    plain.when(C.evaluate('a', toStart(DENY))).thenEvents(E.denied('a'));
+  });
+
+  test('[OV6] falls when the workspace moves on under it', () => {
+    const two = testPlan([testCommand('a'), testCommand('b')]);
+    const open = given(E.begun(two), E.running('b'), E.denied('a'))
+      .when(C.override('a', { count: 2 }), ANN)
+      .and();
+    const moved = open.when(
+      C.end('b', 1, { outcome: 'succeeded', ...testSuccess(testCommit('b')) }),
+    );
+    expect(moved.events).toContainEqual(
+      expect.objectContaining({
+        type: 'ApprovalResolved',
+        data: {
+          ...{ approvalId: 'apr_o', status: 'withdrawn' },
+          detail: 'what it would lift is not there any more',
+        },
+      }),
+    );
+  });
+
+  test('[OV5] does not run out while the run is held, and only when it was granted', () => {
+    const run = denied.when(C.override('a'), ANN).and();
+    const paused = run.when(C.pause(), RITA).and();
+    expect(paused.when(C.tick(), TEST_ENGINE, 1e9).events).toEqual([]);
+    const open = denied.when(C.override('a', { count: 2 }), ANN).and();
+    const { events } = open.when(C.tick(), TEST_ENGINE, 1e9);
+    expect(JSON.stringify(events)).not.toContain('it was granted, and not used in time');
+    expect(run.when(C.tick(), TEST_ENGINE, 1999).events).toEqual([]);
+    expect(run.when(C.tick(), TEST_ENGINE, 2000).events).toHaveLength(1);
+  });
+
+  test('[OV7] says why a review is none', () => {
+    const used = granted()
+      .when(C.start('a', { verdict: DENY }))
+      .and();
+    const agent = used.when(C.review('apr_o'), { kind: 'agent', id: 'a#1' });
+    expect(agent.thenRefused('NotAllowedToDecide').detail).toBe('only a person reviews');
+    const twice = used.when(C.review('apr_o'), BOB).and().when(C.review('apr_o'), RITA);
+    expect(twice.thenRefused('NotAllowedToDecide').detail).toBe('bob has reviewed it already');
+    const second = denied
+      .when(C.override('a', { count: 2 }), ANN)
+      .and()
+      .when(C.approve('apr_o', { subjectDigest: 'digest-o', roles: ['admin'] }), BOB);
+    expect(second.and().when(C.review('apr_o'), ANN).thenRefused('NotAllowedToDecide').detail).toBe(
+      'who overrides does not review it',
+    );
+    given(E.begun(ONE), E.asked('a')).when(C.review('apr_1'), BOB).thenRefused('ApprovalNotFound');
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { JsonObject } from '../base/json.ts';
 import {
+  testAgent,
   testApproval,
   testCommand,
   testPlan,
@@ -17,13 +18,17 @@ import {
   EVENTS as E,
   RITA,
   TEST_ENGINE,
+  gateRaised,
   testCommit,
+  testFailure,
   testVerdict,
   toGate,
   toStart,
 } from '../testing/run-fixtures.ts';
 import { given } from '../testing/scenario.ts';
 import type { Given } from '../testing/scenario.ts';
+import type { RunEvent } from './events.ts';
+import { changedFields } from './staleness.ts';
 import type { RunState } from './state.ts';
 
 const ONE = testPlan([testCommand('a')]);
@@ -254,5 +259,186 @@ describe('a workspace that a step has changed', () => {
     ).state;
     const statuses = ['check', 'write', 'next', 'review'].map((id) => state.steps.get(id)?.status);
     expect(statuses).toEqual(['pending', 'succeeded', 'pending', 'pending']);
+  });
+});
+
+describe('what was rejected, and what only looks like it', () => {
+  const no = E.decided('apr_1', BOB, { decision: 'reject', reason: 'not like this' });
+  const rejected = (asked: Parameters<typeof E.asked>[1], step = 'a'): readonly RunEvent[] => [
+    E.asked(step, asked),
+    no,
+    E.resolved('apr_1', 'rejected', 'not like this'),
+  ];
+  const two = testPlan([testAgent('a'), testCommand('b')]);
+  const evaluate = C.evaluate('a', toStart(ASK, 'digest-1', { approvalId: 'apr_2' }));
+
+  test('[AP33] a rejection of another step, of a tool or of an override is none of this start', () => {
+    given(E.begun(two), rejected({}, 'b'), E.requeued('b'))
+      .when(evaluate)
+      .thenEvents(E.asked('a', { approvalId: 'apr_2' }));
+    given(...[E.begun(two), E.denied('a'), rejected({ kind: 'override' }), E.requeued('a')])
+      .when(evaluate)
+      .thenEvents(E.asked('a', { approvalId: 'apr_2' }));
+    const raised = E.reported('a', 1, [gateRaised(1, 'g1')]);
+    given(
+      ...[E.begun(two), E.running('a'), raised, rejected({ kind: 'tool', gateId: 'g1' })],
+      ...[E.interrupted('a', 1), E.requeued('a')],
+    )
+      .when(evaluate)
+      .thenEvents(E.asked('a', { approvalId: 'apr_2' }));
+  });
+
+  test('[AP33] names who rejected it, also where others had approved', () => {
+    const asked = E.asked('a', { requires: { ...ASK.requires, count: 2 } });
+    const failed = E.stepFailed('a', testFailure('rejected'));
+    const { events } = given(
+      ...[E.begun(two), asked, E.decided('apr_1', ANN), no],
+      ...[E.resolved('apr_1', 'rejected', 'not like this'), failed, E.requeued('a')],
+    ).when(evaluate);
+    expect(events[0]).toMatchObject({
+      data: { failure: { message: 'bob has rejected exactly this: not like this' } },
+    });
+  });
+
+  test('[AP34] says all that has changed', () => {
+    const subject = { a: 1, b: [1, { x: null }], c: { d: 'x' }, e: null };
+    const same: JsonObject = { e: null, c: { d: 'x' }, b: [1, { x: null }], a: 1 };
+    expect(changedFields(subject, same)).toEqual([]);
+    const others: readonly (readonly [JsonObject, readonly string[]])[] = [
+      [{ ...subject, a: '1' }, ['a']],
+      [{ ...subject, b: { 0: 1, 1: { x: null } } }, ['b']],
+      [{ ...subject, b: [1, { x: 0 }] }, ['b']],
+      [{ ...subject, b: [1] }, ['b']],
+      [{ ...subject, c: 'x' }, ['c']],
+      [{ ...subject, c: {} }, ['c']],
+      [{ ...subject, c: null, a: null }, ['a', 'c']],
+      [{ ...subject, e: {} }, ['e']],
+      [{ a: 1, b: [1, { x: null }], c: { d: 'x' } }, ['e']],
+      [{ ...subject, f: false, d: 0 }, ['d', 'f']],
+    ];
+    for (const [after, changed] of others) {
+      expect(changedFields(subject, after)).toEqual(changed);
+      expect(changedFields(after, subject)).toEqual(changed);
+    }
+    const asked = given(E.begun(ONE), E.asked('a', { subject }), E.decided('apr_1', ANN), [
+      APPROVED,
+      E.readied('a', { verdict: ASK, approvals: ['apr_1'] }),
+    ]);
+    const start = { verdict: ASK, subject: { ...subject, a: 2, c: {} }, subjectDigest: 'other' };
+    expect(asked.when(C.start('a', start)).events[0]).toMatchObject({
+      data: { detail: 'it has changed since it was asked: a, c' },
+    });
+  });
+
+  test('[AP34] says "subject" where only the digest tells that it has changed', () => {
+    const spared = [
+      ...[...READY, E.attemptStarted('a', 1, { verdict: ASK, approvals: ['apr_1'] })],
+      E.neverStarted('a', 1),
+    ];
+    const subject = { what: 'digest-1' };
+    const other = toStart(ASK, 'digest-2', { approvalId: 'apr_2', subject });
+    const { events } = given(spared).when(C.evaluate('a', other));
+    expect(events[0]).toMatchObject({ data: { approvalId: 'apr_1', changed: ['subject'] } });
+  });
+
+  test('[AP34] leaves alone what was used, is of another step, or is no approval of a start', () => {
+    const used = given(
+      ...[READY, E.attemptStarted('a', 1, { verdict: ASK, approvals: ['apr_1'] })],
+      ...[E.interrupted('a', 1), E.requeued('a')],
+    );
+    used
+      .when(C.evaluate('a', toStart(ASK, 'digest-2', { approvalId: 'apr_2' })))
+      .thenEvents(E.asked('a', { approvalId: 'apr_2', subjectDigest: 'digest-2' }));
+    const wide = testPlan([testReader('a'), testReader('b')]);
+    const beside = given(
+      ...[E.begun(wide), E.asked('b'), E.decided('apr_1', ANN), APPROVED],
+      E.readied('b', { verdict: ASK, approvals: ['apr_1'] }),
+    );
+    beside
+      .when(C.evaluate('a', toStart(ASK, 'digest-2', { approvalId: 'apr_2' })))
+      .thenEvents(E.asked('a', { approvalId: 'apr_2', subjectDigest: 'digest-2' }));
+  });
+});
+
+describe('requests that a workspace has passed by', () => {
+  const plan = testPlan([testCommand('write'), testAgent('talk', { writes: false } as never)]);
+  const commit = testCommit('write');
+  const end = C.end('write', 1, {
+    ...{ outcome: 'succeeded', exitCode: 0, checkpoint: commit, outputs: {}, output: null },
+    ...{ usage: null, checks: [], artifacts: [], changedPaths: 1 },
+  });
+
+  test('[AP35] are asked anew for that reason, and those about tools and overrides are not', () => {
+    const wide = testPlan([testCommand('write'), testReader('look'), testReader('late')]);
+    const { events } = given(
+      ...[E.begun(wide), E.running('write'), E.asked('look'), E.denied('late')],
+      E.asked('late', { approvalId: 'apr_o', kind: 'override' }),
+    ).when(end);
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        type: 'StepRequeued',
+        data: {
+          ...{ step: 'look', cause: 'subject_changed', mode: 'restore', automatic: true },
+          reason: 'the workspace has changed since people were asked',
+        },
+      }),
+    );
+    const stale = events.filter(
+      ({ type, data }) => type === 'ApprovalResolved' && 'changed' in data,
+    );
+    expect(stale.map(({ data }) => 'approvalId' in data && data.approvalId)).toEqual(['apr_1']);
+    const raised = E.reported('talk', 1, [gateRaised(1, 'g1')]);
+    const state = given(
+      ...[E.begun(plan), E.running('write'), E.running('talk'), raised],
+      E.asked('talk', { kind: 'tool', gateId: 'g1', approvalId: 'apr_tool' }),
+    ).when(end).state;
+    expect(state.approvals.get('apr_tool')?.status).toBe('open');
+  });
+
+  test('[AP36] says why those that were about to begin wait again', () => {
+    const wide = testPlan([
+      ...[testValidation('check'), testCommand('write', { needs: ['check'] })],
+      testReader('next', { needs: ['check'] }),
+      testApproval('review', { needs: ['check', 'write'] }),
+    ]);
+    const { events } = given(
+      ...[E.begun(wide), E.done('check'), E.running('write')],
+      ...[E.asked('next'), E.decided('apr_1', ANN), APPROVED],
+      E.readied('next', { verdict: ASK, approvals: ['apr_1'] }),
+      E.succeeded('write', 1, { checkpoint: commit }),
+    ).when(C.evaluate('review', toGate({}, { approvalId: 'apr_2' })));
+    expect(events.slice(0, 2).map(({ type, data }) => [type, data])).toEqual([
+      ['ApprovalResolved', { approvalId: 'apr_1', status: 'stale', detail: 'check runs again' }],
+      [
+        'StepRequeued',
+        {
+          ...{ step: 'next', cause: 'invalidated', mode: 'restore', automatic: true },
+          reason: 'check runs again',
+        },
+      ],
+    ]);
+  });
+
+  test('[AP36] lets a gate open that rests on a step which wrote, and on checks not yet there', () => {
+    const wide = testPlan([
+      ...[testCommand('first'), testCommand('write', { needs: ['first'] })],
+      testApproval('review', { needs: ['first', 'write'] }),
+    ]);
+    given(
+      ...[E.begun(wide), E.done('first'), E.running('write')],
+      E.succeeded('write', 1, { checkpoint: commit }),
+    )
+      .when(C.evaluate('review', toGate({}, { verdict: ASK })))
+      .thenEvents(E.asked('review', { kind: 'gate' }));
+    const skipped = testPlan([
+      ...[testValidation('check'), testCommand('write')],
+      testApproval('review', { needs: ['check', 'write'] }),
+    ]);
+    given(
+      ...[E.begun(skipped), E.skipped('check'), E.running('write')],
+      E.succeeded('write', 1, { checkpoint: commit }),
+    )
+      .when(C.evaluate('review', toGate({}, { verdict: ASK })))
+      .thenEvents(E.asked('review', { kind: 'gate' }));
   });
 });

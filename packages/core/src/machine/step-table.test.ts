@@ -98,3 +98,47 @@ describe('a table of many steps', () => {
     fc.assert(property, { numRuns: 500, seed: 20_261_123 });
   });
 });
+
+describe('a table that is not what somebody thinks', () => {
+  test('[DE1] a fork that was never changed does not see what its origin does next', () => {
+    const table = StepTable.of(LONG, newStepState);
+    table.set('s0', { ...newStepState('s0'), status: 'running' });
+    const fork = table.fork();
+    table.set('s0', { ...newStepState('s0'), status: 'succeeded' });
+    expect(fork.get('s0')?.status).toBe('running');
+    expect(fork.count('running')).toBe(1);
+  });
+
+  test('[SC6] holds as many chunks as it needs, and knows no step beyond them', () => {
+    const full = testPlan(Array.from({ length: 128 }, (_, i) => testReader(`s${i}`)));
+    expect(StepTable.of(full, newStepState).chunks.map((chunk) => chunk.length)).toEqual([64, 64]);
+    expect(StepTable.of(full, newStepState).isEligible('s128')).toBe(true);
+  });
+
+  test('[SC6] a step that was begun before counts as one that can move, whatever it needs', () => {
+    const state = given(
+      ...[E.begun(LONG), E.done('s0'), E.done('s1'), E.invalidated('s0')],
+      E.requeued('s0', { cause: 'invalidated' }),
+    ).state;
+    expect(state?.steps.get('s1')?.status).toBe('succeeded');
+    const again = given(
+      ...[E.begun(LONG), E.done('s0'), E.done('s1'), E.invalidated('s1')],
+      E.requeued('s1', { cause: 'invalidated' }),
+      E.invalidated('s0'),
+    ).state;
+    expect(again?.steps.activeSteps().map((step) => step.id)).toEqual(['s0', 's1']);
+  });
+
+  test.each(['failed', 'succeeded', 'skipped', 'canceled'] as const)(
+    '[SC6] a step that is %s cannot move, though it has begun and all it needs is there',
+    (status) => {
+      const plan = testPlan([testReader('a')]);
+      const begun = given(E.begun(plan), E.running('a')).state;
+      const table = begun?.steps.fork();
+      const step = table?.get('a');
+      if (table === undefined || step === undefined) throw new Error('a is not there');
+      table.set('a', { ...step, status });
+      expect(table.activeSteps()).toEqual([]);
+    },
+  );
+});
