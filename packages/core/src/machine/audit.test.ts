@@ -198,7 +198,7 @@ describe('the replay of decisions', () => {
 
   test('[AU2] lets those decide to whom a request was handed on', () => {
     const escalation = { afterMs: 1, atMs: 500, roles: ['lead'], people: [], expiresAtMs: null };
-    const open = asks({ requires: { ...ANYBODY, people: ['bob'] }, escalation } as never);
+    const open = asks({ requires: { ...ANYBODY, people: ['bob'] }, escalation });
     ok([...open, E.decided('apr_1', ANN, { roles: ['lead'] })]);
     ok([...open, E.escalated('apr_1', null), E.decided('apr_1', ANN, { roles: ['lead'] })]);
     ok([...open, E.escalated('apr_1', null), E.decided('apr_1', BOB)]);

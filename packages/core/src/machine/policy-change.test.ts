@@ -86,3 +86,53 @@ describe('another policy', () => {
     given(E.begun(ONE), E.runCanceled()).when(ADOPT).thenRefused('RunOver');
   });
 });
+
+describe('what another policy leaves alone', () => {
+  const two = testPlan([testCommand('a'), testCommand('b')]);
+  const used = [
+    ...[E.begun(two), E.asked('a'), E.decided('apr_1', ANN)],
+    E.resolved('apr_1', 'approved', 'enough people have approved'),
+    E.readied('a', { verdict: ASK, approvals: ['apr_1'] }),
+  ];
+
+  test('[PO22] an approval that was used, an override, and what is at work', () => {
+    const working = given(used, E.attemptStarted('a', 1, { verdict: ASK, approvals: ['apr_1'] }));
+    expect(typesOf(working)).toEqual(['PolicyChanged']);
+    const refused = given(
+      ...[E.begun(two), E.asked('a'), E.resolved('apr_1', 'withdrawn', 'not needed')],
+      E.requeued('a'),
+    );
+    expect(typesOf(refused)).toEqual(['PolicyChanged']);
+    const overridden = given(E.begun(two), E.denied('a')).when(C.override('a'), ANN).and();
+    expect(typesOf(overridden)).toEqual(['PolicyChanged']);
+  });
+
+  test('[PO22] what cannot start for another reason, and what waits out a back-off', () => {
+    expect(typesOf(given(E.begun(two), E.blocked('a')))).toEqual(['PolicyChanged']);
+    const backOff = given(E.begun(two), E.running('a'), E.retrying('a', 1, 5000));
+    expect(typesOf(backOff)).toEqual(['PolicyChanged']);
+    expect(typesOf(given(E.begun(two), E.running('a'), E.interrupted('a', 1)))).toEqual([
+      'PolicyChanged',
+    ]);
+  });
+
+  test('[PO22] says of each step that it waits again, and why', () => {
+    const { events } = given(used).when(ADOPT);
+    expect(events.at(-1)).toMatchObject({
+      type: 'StepRequeued',
+      data: {
+        ...{ step: 'a', cause: 'verdict_changed', mode: 'restore', automatic: true },
+        reason: 'the policy has changed',
+      },
+    });
+  });
+
+  test('[PO22] a tool call that was answered stays so; one that people were asked about is judged again', () => {
+    const raised = E.reported('a', 1, [gateRaised(1, 'g1'), gateRaised(2, 'g2')]);
+    const answered = E.toolDecided('a', 'g1', 'allow', { approvalId: null });
+    const asked = E.asked('a', { approvalId: 'apr_tool', kind: 'tool', gateId: 'g2' });
+    const { state } = given(E.begun(AGENT), E.running('a'), raised, answered, asked).when(ADOPT);
+    const gates = state.steps.get('a')?.attempts[0]?.gates.map(({ status }) => status);
+    expect(gates).toEqual(['decided', 'raised']);
+  });
+});

@@ -86,3 +86,56 @@ describe('a message to an agent', () => {
     given(AT_WORK, E.cancelRequested()).when(C.tell('a')).thenRefused('RunOver');
   });
 });
+
+describe('a message that cannot be given', () => {
+  test('[AG99] says why', () => {
+    const detailOf = (step: string, from = given(AT_WORK), how: 'now' | 'restart' = 'now') =>
+      from.when(C.tell(step, how), RITA).thenRefused('CannotBeTold').detail;
+    expect(detailOf('b')).toBe('it is no agent');
+    expect(detailOf('a', given(E.begun(PLAN)))).toBe('it is pending');
+    expect(detailOf('a', given(AT_WORK, E.invalidated('a')))).toBe('it is to run again');
+    expect(detailOf('a', given(AT_WORK, E.interrupted('a', 1)))).toBe('it is interrupted');
+    expect(detailOf('a', given(E.begun(PLAN), E.done('a')), 'restart')).toBe('it is succeeded');
+    const empty = { ...C.tell('a'), text: ' ' } as ReturnType<typeof C.tell>;
+    expect(given(AT_WORK).when(empty, RITA).thenRefused('CannotBeTold').detail).toBe(
+      'the message is empty',
+    );
+  });
+
+  test('[AG99] is not the one before it', () => {
+    given(AT_WORK, E.told('a'))
+      .when(C.tell('a', 'now', 'm2'), RITA)
+      .thenEvents(E.told('a', 'now', 1, 'm2'));
+  });
+
+  test('[AG99] that one attempt has taken is not put back by another that never began', () => {
+    const taken = [E.told('a'), E.reported('a', 1, [told(1, 'm1')]), E.interrupted('a', 1)];
+    const { state } = given(
+      ...[AT_WORK, taken, E.requeued('a', { cause: 'resume', mode: 'continue' })],
+      ...[E.readied('a'), E.attemptStarted('a', 2), E.neverStarted('a', 2)],
+    );
+    expect(messages(state)).toEqual([['m1', 'taken', 1]]);
+  });
+
+  test('[AG99] does not change what was taken or missed before when a later one is', () => {
+    const { state } = given(
+      ...[AT_WORK, E.told('a'), E.reported('a', 1, [told(1, 'm1')])],
+      ...[E.told('a', 'restart', 1, 'm2'), E.interrupted('a', 1)],
+      ...[E.requeued('a', { cause: 'resume', mode: 'continue' }), E.readied('a')],
+      E.attemptStarted('a', 2),
+    );
+    expect(messages(state)).toEqual([
+      ['m1', 'taken', 1],
+      ['m2', 'taken', 2],
+    ]);
+  });
+
+  test('[AG99] stops the attempt, and says why', () => {
+    const { state } = given(AT_WORK, E.told('a', 'restart'));
+    expect(state && effectsOf(state, 0)).toContainEqual(
+      expect.objectContaining({ type: 'StopAttempt', reason: 'a person corrects it' }),
+    );
+    const over = given(AT_WORK, E.told('a', 'restart'), E.interrupted('a', 1), CORRECTED);
+    expect(wanted(over.state)).not.toContain('StopAttempt');
+  });
+});

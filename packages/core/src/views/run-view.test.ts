@@ -14,6 +14,8 @@ import {
   ANN,
   ANYBODY,
   ASK,
+  BOB,
+  COMMANDS as C,
   DENY,
   EVENTS as E,
   RITA,
@@ -23,6 +25,7 @@ import {
   testEvent,
   testFailure,
   testToken,
+  toStart,
 } from '../testing/run-fixtures.ts';
 import { given } from '../testing/scenario.ts';
 import type { Told } from '../testing/scenario.ts';
@@ -242,6 +245,61 @@ describe('the view of a request', () => {
           ...{ selfApproved: false, form: {} },
         },
       ],
+    });
+  });
+});
+
+describe('what is shown of decisions', () => {
+  const DENIED = [E.begun(testPlan([testCommand('a')])), E.denied('a')];
+  const overridden = given(DENIED).when(C.override('a'), ANN);
+
+  test('[VW1] overrides that were granted, with who, why and what they lifted', () => {
+    const granted = {
+      ...{ approval: 'apr_o', step: 'a', by: ['ann'], rules: ['rule-deny'] },
+      ...{ reason: 'the approvers are all away today', usedBy: null, review: null },
+    };
+    expect(runToView(overridden.state).overrides).toEqual([granted]);
+    const reviewed = overridden.and().when(C.review('apr_o'), BOB).state;
+    expect(runToView(reviewed).overrides[0]?.review).toMatchObject({ by: 'bob' });
+    const open = given(DENIED).when(C.override('a', { count: 2 }), ANN).state;
+    expect(runToView(open).overrides).toEqual([]);
+    const approved = given(
+      ...[E.begun(testPlan([testCommand('a')])), E.asked('a'), E.decided('apr_1', ANN)],
+      E.resolved('apr_1', 'approved', 'enough people have approved'),
+    ).state;
+    expect(approved && runToView(approved).overrides).toEqual([]);
+  });
+
+  test('[VW1] the way out of a denial, where there is one', () => {
+    const hintOf = (absolute: readonly boolean[]): string | null | undefined => {
+      const why = absolute.map((isAbsolute, i) => ({
+        ...{ rule: `r${i}`, text: `rule ${i}` },
+        ...(isAbsolute ? { absolute: true as const } : {}),
+      }));
+      const { state } = given(E.begun(testPlan([testCommand('a')]))).when(
+        C.evaluate('a', toStart({ ...DENY, why })),
+      );
+      return runToView(state).steps[0]?.hint;
+    };
+    expect(hintOf([false])).toBe('ccdash override run_1 a --reason …');
+    expect(hintOf([false, true])).toBeNull();
+    expect(hintOf([true])).toBeNull();
+  });
+
+  test('[VW1] to whom a request is handed on, and whether it was', () => {
+    const escalation = { atMs: 500, roles: ['lead'], people: [], expiresAtMs: null };
+    const asked = E.asked('a', { kind: 'gate', escalation });
+    const plan = testPlan([testApproval('a')]);
+    const viewOf = (...told: readonly Told[]) =>
+      approvalToView('run_1', given(E.begun(plan), asked, ...told).state!.approvals.get('apr_1')!)
+        .escalation;
+    expect(viewOf()).toEqual({ ...escalation, done: false });
+    expect(viewOf(E.escalated('apr_1', null))).toEqual({ ...escalation, done: true });
+  });
+
+  test('[VW1] a bug that stopped the run', () => {
+    expect(runToView(overridden.state, 'a bug')).toMatchObject({
+      ...{ status: 'blocked', quarantine: 'a bug' },
     });
   });
 });
