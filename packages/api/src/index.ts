@@ -62,6 +62,8 @@ export type {
   PlanTextRequest,
   RevisionQuery,
 } from './schema/requests.ts';
+export { metricsQuery } from './schema/metrics.ts';
+export type { MetricsQuery } from './schema/metrics.ts';
 export { planSummary, plansQuery, revisionRequest } from './schema/plans.ts';
 export type { PlanSummary, PlansQuery, RevisionRequest } from './schema/plans.ts';
 export { policyCheckRequest } from './schema/policy.ts';

@@ -157,5 +157,7 @@ export type {
   WorkspaceSource,
   Workspaces,
 } from './ports/workspace.ts';
+export { figuresOf, metricsOf } from './views/metrics.ts';
+export type { Cost, CostRow, MetricsView, RunFigures, Share, Spread } from './views/metrics.ts';
 export { approvalToView, runToView } from './views/run-view.ts';
 export type { ApprovalView, AttemptView, RunView, StepView, UsageTotal } from './views/run-view.ts';

@@ -17,7 +17,9 @@ import {
   effectKey,
   effectsOf,
   err,
+  figuresOf,
   impactOf,
+  metricsOf,
   ok,
   planStep,
   runToView,
@@ -388,6 +390,10 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       states.get(runId)?.steps.get(step)?.attempts[attempt - 1] === undefined ? null : outputFile,
     recording: () => ({ script: { version: 1, scripts: [] }, answers: 0, leftOut: [] }),
     adapters: async () => [],
+    metrics: async (fromMs) => {
+      const figures = [...states.values()].map((state) => figuresOf(state, 0, Date.parse));
+      return metricsOf(figures, { fromMs, toMs: Date.now() });
+    },
     auditEvents: (from, limit) => store.readAll(from, limit),
     auditVerify: async () => ({
       ...{ ok: true, size: store.size(), bypasses: 0, root: 'root', problem: null },

@@ -140,3 +140,21 @@ test('[HT26] output is read along from a byte on, until its attempt has ended', 
   await reading;
   expect(text).toBe('line\nsecond line\nthird line\nlast line\n');
 });
+
+test('[WB52] the figures are told as JSON and to Prometheus, to who has a credential', async () => {
+  await launch({ a: 'true', b: 'hold' });
+  const { status } = await http.send({ path: '/metrics', token: null });
+  expect(status).toBe(401);
+  const told = await http.send({ path: '/metrics' });
+  expect(told.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+  expect(told.text).toContain('\nccdash_runs{status="running"} 1\n');
+  expect(told.text).toContain('\nccdash_gate_bypasses 0\n');
+  // Nothing was launched for a feature yet: a share of nothing is no figure.
+  expect(told.text).not.toContain('ccdash_orchestration_share');
+  const json = (await http.send({ path: 'metrics?since=2026-01-01T00:00:00Z' })).json();
+  expect(json).toMatchObject({ runs: { total: 1 }, orchestration: { value: null, of: 0 } });
+  expect((await http.send({ path: 'metrics?since=2999-01-01T00:00:00Z' })).json()).toMatchObject({
+    runs: { total: 0 },
+  });
+  expect((await http.send({ path: 'metrics?since=yesterday' })).status).toBe(400);
+});

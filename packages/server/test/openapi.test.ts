@@ -209,7 +209,13 @@ test('[HT27] [HT28] [HT30] every route answers as the document says, on a runnin
   await done('cancelRun', { params: second, query: '?preview=true' });
   await done('cancelRun', { params: second });
 
-  for (const name of ['auditEvents', 'auditVerify', 'auditExport', 'whoAmI'] as const) {
+  for (const name of [
+    'getMetrics',
+    'auditEvents',
+    'auditVerify',
+    'auditExport',
+    'whoAmI',
+  ] as const) {
     await done(name);
   }
   await done('addPerson', { body: { person: 'grace', roles: ['viewer'] } });

@@ -6,6 +6,7 @@ import type {
   ApprovalView,
   ChangedPath,
   Impact,
+  MetricsView,
   Plan,
   PolicyVerdict,
   Result,
@@ -182,6 +183,8 @@ export interface Client {
   planFeature(slug: string, phase: string | null, agent: string): Answer<FeaturePlan>;
   recording(id: string): Answer<RecordingView>;
   adapters(): Answer<readonly AdapterView[]>;
+  /** Of runs launched since then; null: of all. */
+  metrics(since: string | null): Answer<MetricsView>;
   auditEvents(from: number, limit: number): Answer<EventPage>;
   auditVerify(): Answer<AuditReportView>;
   auditExport(): Answer<ReadableStream<Uint8Array>>;
@@ -369,6 +372,8 @@ export function createClient(options: ClientOptions): Client {
     },
     recording: (id) => json('GET', `${runPath(id)}/recording`),
     adapters: () => json('GET', '/adapters'),
+    metrics: (since) =>
+      json('GET', `/metrics${since === null ? '' : `?since=${encodeURIComponent(since)}`}`),
     auditEvents: (from, limit) => json('GET', `/audit?from=${from}&limit=${limit}`),
     auditVerify: () => json('GET', '/audit/verify'),
     auditExport: async () => {

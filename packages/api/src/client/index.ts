@@ -28,6 +28,7 @@ export type {
   CheckResult,
   FormField,
   JsonObject,
+  MetricsView,
   Result,
   RunEvent,
   RunView,

@@ -28,6 +28,7 @@ import {
   restartRequest,
   revisionQuery,
 } from '../schema/requests.ts';
+import { metricsQuery, metricsResponse } from '../schema/metrics.ts';
 import { planSummary, plansQuery, revisionRequest } from '../schema/plans.ts';
 import { policyCheckRequest, policyCheckResponse, policyResponse } from '../schema/policy.ts';
 import {
@@ -119,6 +120,7 @@ export type RouteName =
   | 'readDocument'
   | 'planFeature'
   | 'listAdapters'
+  | 'getMetrics'
   | 'auditEvents'
   | 'auditVerify'
   | 'auditExport'
@@ -440,6 +442,14 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     summary: 'The agents of this installation: versions, capabilities, whether they run',
     status: 200,
     response: z.array(adapterResponse),
+  },
+  getMetrics: {
+    method: 'get',
+    path: '/metrics',
+    summary: 'How well the product does what it is for, each figure with its definition',
+    query: metricsQuery,
+    status: 200,
+    response: metricsResponse,
   },
   overrideStep: {
     method: 'post',

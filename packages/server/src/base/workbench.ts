@@ -9,6 +9,7 @@ import type {
   Failure,
   Impact,
   JsonObject,
+  MetricsView,
   Plan,
   PolicyVerdict,
   Refusal,
@@ -282,6 +283,8 @@ export interface Workbench {
   outputPath(runId: string, step: string, attempt: number): string | null;
   /** What the model answered in a run, as a script to play again; null when there is no such run. */
   recording(runId: string): Recording | null;
+  /** The product's own figures, of runs launched since `fromMs`; null: of all. */
+  metrics(fromMs: number | null): Promise<MetricsView>;
   /** The agents of this installation, each as it stands now. */
   adapters(): Promise<readonly AdapterView[]>;
   auditEvents(fromPosition: number, limit: number): readonly StoredEvent[];

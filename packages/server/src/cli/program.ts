@@ -45,6 +45,7 @@ export function createProgram({ onExit }: ProgramOptions): Command {
   addAdapterVerbs(program, act);
   addPolicyVerbs(program, act);
   addAuditVerbs(program, act);
+  addMetricsVerb(program, act);
   addPeopleVerbs(program, act);
   forEachVerb(program, (verb) => verb.configureHelp({ showGlobalOptions: true }));
   return program;
@@ -603,6 +604,19 @@ function addAuditVerbs(program: Command, act: Act): void {
     .option('--out <file>', 'a file that does not exist yet (default: stdout)')
     .action(({ out }: { out?: string }) =>
       act(async (context) => (await verbs()).exportAudit(context, out ?? null)),
+    );
+}
+
+function addMetricsVerb(program: Command, act: Act): void {
+  program
+    .command('metrics')
+    .description('how well it goes: orchestration, resumes, bypasses, time to recover, cost')
+    .option('--since <time>', 'of runs launched since then (default: of all)')
+    .action(({ since }: { since?: string }) =>
+      act(async (context) => {
+        const { showMetrics } = await import('./metrics-verb.ts');
+        return showMetrics(context, since ?? null);
+      }),
     );
 }
 

@@ -28,6 +28,7 @@ import type { Engine } from './engine.ts';
 import { commandFacts, startPolicyFacts } from './facts.ts';
 import { isSameImpact, summarize } from './impact.ts';
 import { resolveInputs } from './inputs.ts';
+import { createMetrics } from './metrics.ts';
 import { createSavedPlans } from './saved-plans.ts';
 import { refusalToTell } from './tell.ts';
 import { recordedSteps } from './recorded-steps.ts';
@@ -227,6 +228,7 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
       if (state === null) return null;
       return deps.recordingOf(recordedSteps(state, hosts), deps.workspaces.pathOf(runId));
     },
+    metrics: createMetrics(deps, engine),
     adapters: () => deps.adapters.describe(),
     auditEvents: (fromPosition, limit) => store.readAll(fromPosition, limit),
     auditVerify: () => audit.verify(),

@@ -22,6 +22,7 @@ import { readJsonBody } from './json-body.ts';
 import type { JsonBody } from './json-body.ts';
 import { problemToResponse } from './problem.ts';
 import type { Problem } from './problem.ts';
+import { metricsToPrometheus } from './prometheus.ts';
 
 export interface HttpAppOptions extends HandlerOptions {
   readonly credentials: Credentials;
@@ -83,6 +84,11 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     if (person === null) return problemToResponse(LOGIN_INVALID);
     const cookie = credentials.openSession(person);
     return new Response(null, { status: 303, headers: { location: '/', 'set-cookie': cookie } });
+  });
+
+  app.get('/metrics', async () => {
+    const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
+    return new Response(metricsToPrometheus(await options.workbench.metrics(null)), { headers });
   });
 
   for (const [name, route] of Object.entries(ROUTES) as [RouteName, Route][]) {

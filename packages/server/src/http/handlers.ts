@@ -18,6 +18,7 @@ import {
   openApiDocument,
   auditQuery,
   eventsQuery,
+  metricsQuery,
   outputQuery,
   pauseRequest,
   tellRequest,
@@ -336,6 +337,10 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       return { error: 'NothingToPlan', detail: message, ...(hint === null ? {} : { hint }) };
     },
     listAdapters: async () => Response.json(await workbench.adapters()),
+    getMetrics: async (call) => {
+      const { since } = call.query(metricsQuery);
+      return Response.json(await workbench.metrics(since === undefined ? null : Date.parse(since)));
+    },
     overrideStep: async (call) => {
       const { proof, ...asked } = call.body(overrideRequest);
       const said = { approvalId: asked.step, decision: 'approve' } as const;
