@@ -5,11 +5,13 @@ import {
   ALLOW,
   ANN,
   ASK,
+  BOB,
   COMMANDS as C,
   DENY,
   EVENTS as E,
   FAILED,
   FAILED_RETRYABLE,
+  GONE,
   RITA,
   SUCCEEDED,
   TEST_AT,
@@ -403,5 +405,93 @@ describe('decisions', () => {
       [context.at, 'rita'],
       [context.at, 'engine'],
     ]);
+  });
+});
+
+describe('what goes along with an event', () => {
+  const gate = testPlan([testApproval('a')]);
+
+  test('[AP31] a question of the plan says to whom it is handed on, where it is', () => {
+    const escalation = { atMs: 700, roles: ['lead'], people: [] };
+    given(E.begun(gate))
+      .when(C.evaluate('a', toGate({}, { verdict: ASK, escalation })))
+      .thenEvents(E.asked('a', { kind: 'gate', escalation }));
+    given(E.begun(gate))
+      .when(C.evaluate('a', toGate({}, { verdict: ASK })))
+      .thenEvents(E.asked('a', { kind: 'gate' }));
+  });
+
+  test('[AP10] the proof that came with a decision', () => {
+    const evidence = { kind: 'totp' } as never;
+    const { events } = given(E.begun(gate), E.asked('a', { kind: 'gate' })).when(
+      C.approve('apr_1', { evidence }),
+      ANN,
+    );
+    expect(events[0]?.data).toMatchObject({ evidence });
+    const none = given(E.begun(gate), E.asked('a', { kind: 'gate' })).when(C.approve('apr_1'), ANN);
+    expect(Object.keys(none.events[0]?.data ?? {})).not.toContain('evidence');
+  });
+
+  test('[AT1] what an interrupted attempt had printed and used', () => {
+    const output = { bytes: 3, sha256: 'x', redactions: 0 } as never;
+    const usage = { inputTokens: 1, outputTokens: 2, usd: 0.5 } as never;
+    const run = given(E.begun(testPlan([testCommand('a')])), E.running('a'));
+    run
+      .when(C.end('a', 1, { ...GONE, exitCode: 7, output, usage } as never))
+      .thenEvents(E.interrupted('a', 1, 'its host is gone', { exitCode: 7, output, usage }));
+    run.when(C.end('a', 1, GONE)).thenEvents(E.interrupted('a', 1));
+  });
+
+  test('[AP38] every name of those who may not decide any more', () => {
+    const requires = { ...ASK.requires, count: 2 };
+    const verdict = testVerdict('requires_approval', { count: 2 });
+    const ready = given(
+      ...[E.begun(testPlan([testCommand('a')])), E.asked('a', { requires })],
+      ...[E.decided('apr_1', ANN), E.decided('apr_1', BOB)],
+      E.resolved('apr_1', 'approved', 'enough people have approved'),
+      E.readied('a', { verdict, approvals: ['apr_1'] }),
+    );
+    const { events } = ready.when(C.start('a', { verdict, revoked: ['ann', 'bob'] }));
+    expect(events[0]).toMatchObject({ data: { detail: 'ann, bob may not decide any more' } });
+  });
+
+  test('[RC3] a retry of the whole run names what is tried again only by name', () => {
+    const plan = testPlan([testCommand('a'), testReader('b'), testReader('c', { needs: ['a'] })]);
+    const stopped = given(E.begun(plan), E.running('a'), E.interrupted('a', 1), E.done('b'));
+    expect(stopped.when(C.retry(), RITA).thenRefused('NothingToRetry').interrupted).toEqual(['a']);
+    expect(stopped.when(C.retry('b'), RITA).thenRefused('NothingToRetry').interrupted).toEqual([]);
+    const canceled = given(E.begun(plan), E.running('a'), E.cancelRequested());
+    expect(canceled.when(C.retry(), RITA).thenRefused('NothingToRetry').interrupted).toEqual([]);
+  });
+
+  test('[AP10] a form is that of the question, and of no other request', () => {
+    const start = given(E.begun(testPlan([testCommand('a')])), E.asked('a'));
+    const refusal = start.when(C.approve('apr_1', { form: { x: 'y' } }), ANN);
+    expect(refusal.thenRefused('FormInvalid').detail).toBe('there is no field x');
+    const inOrder = {
+      requires: { ...ASK.requires, count: 2, roles: ['lead', 'qa'], inOrder: true },
+    };
+    const asked = given(E.begun(gate), E.asked('a', { kind: 'gate', ...inOrder }));
+    const early = asked.when(C.approve('apr_1', { roles: ['qa'] }), ANN);
+    expect(JSON.stringify(early.thenRefused('NotAllowedToDecide'))).toContain(
+      'somebody with the role lead',
+    );
+    const either = { requires: { ...ASK.requires, roles: ['lead', 'qa'], people: ['bob'] } };
+    const none = given(E.begun(gate), E.asked('a', { kind: 'gate', ...either })).when(
+      C.approve('apr_1'),
+      ANN,
+    );
+    expect(none.thenRefused('NotAllowedToDecide').detail).toContain(
+      'this needs bob or role lead or role qa',
+    );
+  });
+});
+
+describe('each refusal', () => {
+  test('[DE1] has a sentence of its own', () => {
+    const sentences = Object.values(REFUSALS);
+    expect(sentences.length).toBeGreaterThan(20);
+    for (const sentence of sentences) expect(sentence).toMatch(/^[A-Z].*\.$/);
+    expect(new Set(sentences).size).toBe(sentences.length);
   });
 });

@@ -111,3 +111,33 @@ describe('a paused run', () => {
     expect([runStatus(state), state.paused]).toEqual(['canceled', null]);
   });
 });
+
+describe('deadlines of a paused run', () => {
+  const plan = testPlan([testApproval('a'), testApproval('b'), testApproval('c')]);
+  const escalation = { atMs: 700, roles: ['lead'], people: [] };
+
+  test('[PA3] move by the time it was held, those that are open, and no others', () => {
+    const paused = given(
+      ...[E.begun(plan), E.asked('a', { kind: 'gate', expiresAtMs: 900, escalation })],
+      E.asked('b', { kind: 'gate', approvalId: 'apr_2' }),
+      E.asked('c', { kind: 'gate', approvalId: 'apr_3', expiresAtMs: 800 }),
+      ...[E.decided('apr_3', ANN), E.resolved('apr_3', 'approved', 'enough'), E.paused(100)],
+    );
+    const { approvals } = paused.when(C.resume(), RITA, 350).state;
+    const times = [...approvals.values()].map((one) => [one.expiresAtMs, one.escalation?.atMs]);
+    expect(times).toEqual([
+      [1150, 950],
+      [null, undefined],
+      [800, undefined],
+    ]);
+  });
+
+  test('[PA1] is not one that never began', () => {
+    const refusal = given(E.created(TWO))
+      .when(C.failStart())
+      .and()
+      .when(C.pause(), RITA)
+      .thenRefused('RunOver');
+    expect(refusal).toEqual({ type: 'RunOver', runId: 'run_1', status: 'failed' });
+  });
+});
