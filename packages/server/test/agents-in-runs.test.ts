@@ -135,6 +135,7 @@ describe('a person who tells an agent something', () => {
     const tell = { type: 'tell', step: 'work', text: 'Use tabs.\n# not a heading' } as const;
     expect(await bench.ask(runId, { ...tell, restart: false })).toBe('CannotBeTold');
     expect(await bench.ask(runId, { ...tell, restart: true })).toBe('ok');
+    await bench.until(runId, (each) => stepOf(each, 'work').attempts.length === 2);
     writeFileSync(join(bench.folder, 'told'), '');
     const run = await bench.rest(runId);
     expect(stepOf(run, 'work')).toMatchObject({

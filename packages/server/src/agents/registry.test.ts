@@ -72,8 +72,8 @@ describe('the agents of this installation', () => {
       [{ ...token, programVersion: '2.1.999' }, dir, 'resume_refused'],
       [{ ...token, programVersion: '1.0.0' }, dir, 'resume_refused'],
       [{ ...token, adapterVersion: '0' }, dir, 'resume_refused'],
-      [{ ...token, session: `../-work/${SESSION}` }, dir, 'resume_refused'],
-      [token, join(dir, 'elsewhere'), 'resume_refused'],
+      [{ ...token, session: `../-work/${SESSION}` }, dir, 'session_gone'],
+      [token, join(dir, 'elsewhere'), 'session_gone'],
       [{ ...token, adapter: 'scripted' }, dir, 'resume_refused'],
       [{ ...token, adapter: 'nobody' }, dir, 'unknown_adapter'],
     ] as const;

@@ -94,7 +94,7 @@ export function createAdapters(named: Readonly<Record<string, AgentLaunch>> = {}
       if (!may.ok) return err(may.failure);
       if (adapter.hasSession(token.session, stateDir)) return ok(undefined);
       return err({
-        code: 'resume_refused',
+        code: 'session_gone',
         message: `the session ${token.session} of the agent ${token.adapter} is no longer in ${stateDir}`,
         hint: null,
       });

@@ -20,8 +20,10 @@ import type {
   HostFact,
   JsonObject,
   Result,
+  RunEventData,
   RunState,
   Step,
+  StoredEvent,
 } from '@ccdash/core';
 import { launchKey } from './begin.ts';
 import { budgetLeft, raiseHint } from './budget-left.ts';
@@ -146,6 +148,7 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     followingByKey.delete(key);
     if (closed) return 'held';
     if (!seen.fenced) {
+      if (how !== 'ended') await tellUnknown(run, step.id, number);
       const ended =
         how === 'ended' && seen.outcome !== null
           ? await judge(run.state(), step, number, seen.outcome)
@@ -158,6 +161,19 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     hosts.release(ref);
     deps.crashPoint?.('attempt-released', run.runId);
     return 'done';
+  }
+
+  /** Calls that a host has not lived to see the end of: whether they took effect nobody knows. */
+  async function tellUnknown(run: RunHandle, step: string, attempt: number): Promise<void> {
+    const { epoch, reportedSeq } = attemptOf(run.state(), step, attempt);
+    const at = new Date(deps.clock.now()).toISOString();
+    const facts = openCalls(deps.store.readRun(run.runId), step, attempt).map(
+      (callId, index): AgentFact => ({
+        ...{ seq: reportedSeq + 1 + index, at, type: 'tool-ended', callId, status: 'unknown' },
+        ...{ summary: 'its host is gone; some of it may have taken effect', checkpoint: null },
+      }),
+    );
+    if (facts.length > 0) await run.apply({ type: 'ReportAttempt', step, attempt, epoch, facts });
   }
 
   async function end(
@@ -352,6 +368,25 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
       followingByKey.clear();
     },
   };
+}
+
+/** Ids of the calls of an attempt that have begun and not ended, by its events in the log. */
+function openCalls(
+  events: Iterable<StoredEvent>,
+  step: string,
+  attempt: number,
+): readonly string[] {
+  const open = new Set<string>();
+  for (const { type, data } of events) {
+    if (type !== 'AttemptReported') continue;
+    const reported = data as unknown as RunEventData['AttemptReported'];
+    if (reported.step !== step || reported.attempt !== attempt) continue;
+    for (const fact of reported.facts) {
+      if (fact.type === 'tool-started') open.add(fact.callId);
+      if (fact.type === 'tool-ended') open.delete(fact.callId);
+    }
+  }
+  return [...open];
 }
 
 function writes(step: Step): boolean {
