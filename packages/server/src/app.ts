@@ -372,9 +372,40 @@ export async function trustProject(
 export async function checkAdapter(
   id: string,
   onCase: (result: CaseResult) => void,
+  project: { readonly dir: string; readonly stateDir: string } | null,
 ): Promise<Result<readonly CaseResult[], Failure>> {
   const { checkAdapter: check } = await import('./agents/conformance/check-adapter.ts');
-  return check(id, onCase);
+  // Others need no project.
+  if (!id.startsWith('acp:') || project === null) return check(id, onCase);
+  // The programs that settings name are started: only of those that the owner has accepted.
+  const trusted = trustedInLog(project.stateDir);
+  if (!trusted.ok) return trusted;
+  const config = loadProjectConfig(project.dir, trusted.value.config);
+  if (!config.ok) return config;
+  const { notice, config: settings } = config.value;
+  if (notice !== null && !Object.hasOwn(settings.agents, id.slice('acp:'.length))) {
+    return err({ code: 'config_untrusted', message: notice, hint: null });
+  }
+  return check(id, onCase, createAdapters(settings.agents));
+}
+
+/** The owner's newest word, also while a server has the log open. */
+function trustedInLog(stateDir: string): Result<Trusted, Failure> {
+  let trusted: Trusted = { policy: null, config: null };
+  if (!existsSync(join(stateDir, 'log.db'))) return ok(trusted);
+  const log = openLogToRead(stateDir);
+  if (!log.ok) return err(logFailure(log.error));
+  try {
+    for (const line of log.value.lines()) {
+      const { type, body } = JSON.parse(line) as { readonly type: string; readonly body: string };
+      if (type !== 'event') continue;
+      const event = JSON.parse(body) as { readonly type: string; readonly data: unknown };
+      if (event.type === 'ProjectTrusted') trusted = event.data as Trusted;
+    }
+  } finally {
+    log.value.close();
+  }
+  return ok(trusted);
 }
 
 /** The workbench with its HTTP API on loopback. `close` is idempotent; `closed` resolves after it. */

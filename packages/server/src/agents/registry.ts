@@ -112,7 +112,8 @@ async function describeAdapter(adapter: InstalledAdapter): Promise<AdapterView> 
     id,
     status: !probe.available ? 'not-installed' : broken === null ? 'ready' : 'broken',
     problem: probe.problem ?? broken,
-    install: tested?.install ?? null,
+    // An agent may lack something else than the package that it was tested with.
+    install: probe.available ? (tested?.install ?? null) : probe.install,
     interfaceVersion: AGENT_ADAPTER_INTERFACE_VERSION,
     adapterVersion,
     testedVersion: tested?.version ?? null,

@@ -2,6 +2,7 @@
 import type { AdapterView } from '@ccdash/api/client';
 import { connect } from './connect.ts';
 import type { Context, Style } from './context.ts';
+import { findProject } from './project.ts';
 import { EXIT, failureToRefusal, problemToRefusal, refuse } from './refusals.ts';
 
 export async function listAdapters(context: Context): Promise<number> {
@@ -69,14 +70,17 @@ const PERMISSION: Readonly<Record<AdapterView['capabilities']['permission'], str
 /** Runs the conformance cases here, without a server; exit code 1 when a rule is broken. */
 export async function checkAdapter(context: Context, name: string): Promise<number> {
   const { checkAdapter: check } = await import('../app.ts');
-  const checked = await check(name, ({ rule, name: what, status, detail, durationMs }) => {
+  const project = findProject(context);
+  const onCase: Parameters<typeof check>[1] = ({ rule, name: what, status, ...how }) => {
+    const { detail, durationMs } = how;
     const [word, style] = CASE[status];
     context.say({ text: word, style }, `  ${rule.padEnd(5)}  ${what}`, {
       text: status === 'skipped' ? '' : `  ${(durationMs / 1000).toFixed(1)} s`,
       style: 'quiet',
     });
     if (detail !== null) context.say(`          ${detail}`);
-  });
+  };
+  const checked = await check(name, onCase, project.ok ? project.value : null);
   if (!checked.ok) return refuse(context, failureToRefusal(checked.error));
   const count = (status: string): number =>
     checked.value.filter((each) => each.status === status).length;

@@ -50,6 +50,8 @@ type Context = AgentRunContext<ChildProcess>;
 /** How long the agent may take to end its turn by itself, once it was told to. */
 const GRACE_MS = 4_000;
 const LONGEST_STDERR = 4_000;
+/** Of JSON-RPC. */
+const INTERNAL_ERROR = -32603;
 /** An agent that ends its turn because of a denial is told why, and set going again; not for ever. */
 const MOST_REMINDERS = 20;
 
@@ -219,23 +221,33 @@ export function startAcpSession(context: Context, id: string, version: string): 
       Writable.toWeb(stdin),
       Readable.toWeb(stdout) as ReadableStream<Uint8Array>,
     );
+    /** The library tells the agent why only of errors of its own. */
+    async function serve<T>(work: () => T | Promise<T>): Promise<T> {
+      try {
+        return await work();
+      } catch (error) {
+        throw new acp.RequestError(INTERNAL_ERROR, troubleOf(error).message);
+      }
+    }
     const client = acp
       .client({ name: 'ccdash' })
       .onNotification('session/update', ({ params }) => onUpdate(params.update))
       .onRequest('session/request_permission', ({ params }) => onPermission(params))
-      .onRequest('fs/read_text_file', ({ params }) => services.readFile(params))
-      .onRequest('fs/write_text_file', ({ params }) => services.writeFile(params))
-      .onRequest('terminal/create', ({ params }) => services.createTerminal(params))
-      .onRequest('terminal/output', ({ params }) => services.terminalOutput(params.terminalId))
-      .onRequest('terminal/wait_for_exit', ({ params }) => services.waitForExit(params.terminalId))
-      .onRequest('terminal/kill', ({ params }) => {
-        services.killTerminal(params.terminalId);
-        return {};
-      })
-      .onRequest('terminal/release', ({ params }) => {
-        services.releaseTerminal(params.terminalId);
-        return {};
-      });
+      .onRequest('fs/read_text_file', ({ params }) => serve(() => services.readFile(params)))
+      .onRequest('fs/write_text_file', ({ params }) => serve(() => services.writeFile(params)))
+      .onRequest('terminal/create', ({ params }) => serve(() => services.createTerminal(params)))
+      .onRequest('terminal/output', ({ params: { terminalId } }) =>
+        serve(() => services.terminalOutput(terminalId)),
+      )
+      .onRequest('terminal/wait_for_exit', ({ params: { terminalId } }) =>
+        serve(() => services.waitForExit(terminalId)),
+      )
+      .onRequest('terminal/kill', ({ params: { terminalId } }) =>
+        serve(() => services.killTerminal(terminalId)),
+      )
+      .onRequest('terminal/release', ({ params: { terminalId } }) =>
+        serve(() => services.releaseTerminal(terminalId)),
+      );
     const responses: PromptResponse[] = [];
     const isGone = gone.then(() => {
       throw new Error('its program is gone');

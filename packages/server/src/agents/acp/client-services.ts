@@ -27,8 +27,8 @@ export interface ClientServices {
   createTerminal(request: CreateTerminalRequest): Promise<{ readonly terminalId: string }>;
   terminalOutput(terminalId: string): TerminalOutputResponse;
   waitForExit(terminalId: string): Promise<WaitForTerminalExitResponse>;
-  killTerminal(terminalId: string): void;
-  releaseTerminal(terminalId: string): void;
+  killTerminal(terminalId: string): Record<string, never>;
+  releaseTerminal(terminalId: string): Record<string, never>;
   /** Ends everything that runs; resolves when nothing does. */
   close(): Promise<void>;
 }
@@ -200,11 +200,15 @@ export function createClientServices(options: ClientServiceOptions): ClientServi
       return { output, truncated, ...(exit === null ? {} : { exitStatus: exit }) };
     },
     waitForExit: (id) => terminalOf(id).ended,
-    killTerminal: (id) => void terminalOf(id).child.kill('SIGKILL'),
+    killTerminal: (id) => {
+      terminalOf(id).child.kill('SIGKILL');
+      return {};
+    },
     releaseTerminal: (id) => {
       const { child, exit } = terminalOf(id);
       if (exit === null) child.kill('SIGKILL');
       terminals.delete(id);
+      return {};
     },
     close: async () => {
       const left = [...running];

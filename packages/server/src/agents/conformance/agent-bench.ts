@@ -23,6 +23,7 @@ import type {
   AgentAdapter,
   AgentFactBody,
   AgentHandle,
+  AgentLaunch,
   AgentOutcome,
   AgentRunContext,
   AgentWork,
@@ -46,7 +47,10 @@ export interface BenchTrial extends AgentTrial {
   readonly scripts?: readonly { readonly when?: string; readonly turns: readonly object[] }[];
   readonly maxTokens?: number;
   readonly ext?: AgentWork['ext'];
-  readonly model?: string;
+  /** Null names none. */
+  readonly model?: string | null;
+  /** Instead of what the adapter is started with. */
+  readonly launch?: AgentLaunch;
 }
 
 export interface OpenBench extends AgentBench {
@@ -94,7 +98,7 @@ export async function createAgentBench(
     writeFileSync(scriptFile, JSON.stringify({ version: 1, scripts }));
     const work = {
       ...workOf(adapterId, trial, scriptFile, stateDir),
-      ...(launch === null ? {} : { launch }),
+      ...(launch === null ? {} : { launch: trial.launch ?? launch }),
     };
     const handle = lateHandle(async () => {
       const listeners = new Set<(status: number) => void>();
@@ -184,7 +188,8 @@ function workOf(
     kind: 'agent',
     adapter,
     prompt: 'Do what there is to do.',
-    model: trial.model ?? MODEL_BY_ADAPTER[adapter] ?? 'claude-sonnet-4-5',
+    model:
+      trial.model === undefined ? (MODEL_BY_ADAPTER[adapter] ?? 'claude-sonnet-4-5') : trial.model,
     tools: trial.tools ?? ALL_TOOLS,
     write: trial.write ?? ['**'],
     maxTurns: trial.maxTurns ?? null,
