@@ -46,6 +46,16 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          name: 'browser',
+          include: ['packages/web/test/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
           name: 'crash',
           include: [CRASH],
           // Processes are killed at chosen points: alone on the machine, after everything else.

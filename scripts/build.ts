@@ -5,6 +5,7 @@ import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
+import { buildWeb } from './build-web.ts';
 import { repository } from './setup.mjs';
 
 /** Programs by the name of their file in dist. */
@@ -57,6 +58,7 @@ async function main(): Promise<void> {
     ],
   });
   copy(join(server, 'assets'), join(dist, 'assets'));
+  await buildWeb(join(dist, 'assets/web'));
   // npm packs a licence and a README from the package's own folder only.
   copy(join(repository, 'LICENSE'), join(server, 'LICENSE'));
   copy(join(repository, 'README.md'), join(server, 'README.md'));

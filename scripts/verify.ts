@@ -42,7 +42,7 @@ const CHECKS: readonly Stage[] = [
     remedy: 'An import crosses a border; .dependency-cruiser.cjs says why each is there.',
   },
 ];
-const TEST_PROJECTS = ['unit', 'conformance', 'server', 'crash'];
+const TEST_PROJECTS = ['unit', 'conformance', 'server', 'browser', 'crash'];
 const STAGES = [...CHECKS.map(({ name }) => name), ...TEST_PROJECTS];
 
 const ONLY = '--only=';

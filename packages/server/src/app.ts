@@ -25,7 +25,7 @@ import { PROVIDER_VARIABLES } from './agents/gateway/services.ts';
 import { recordingOf } from './agents/recording/recording.ts';
 import { createAdapters } from './agents/registry.ts';
 import { createArtifactStore } from './artifacts/artifact-store.ts';
-import { readAsset } from './base/assets.ts';
+import { webFolders } from './base/assets.ts';
 import { jsonDigest } from './base/json-digest.ts';
 import { isPathNamed } from './base/path-globs.ts';
 import type { People } from './base/people.ts';
@@ -42,6 +42,7 @@ import { commandFacts, startPolicyFacts } from './engine/facts.ts';
 import { createFeatureIndex } from './features/feature-index.ts';
 import { createAttemptHosts } from './host/attempt-hosts.ts';
 import { openHttpServer } from './http/open-http-server.ts';
+import { readWebFiles } from './http/web-files.ts';
 import { createPeople } from './people/create-people.ts';
 import { evaluateCondition } from './plans/conditions.ts';
 import { checkPlan, loadPlan } from './plans/load-plan.ts';
@@ -432,7 +433,7 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
     clock: createSystemClock(),
     readPlan: (text, file) => checkPlan(text, { file, projectDir }),
     features: createFeatureIndex({ projectDir, cacheFile: join(stateDir, 'features.json') }),
-    page: readAsset('web/index.html'),
+    web: readWebFiles(webFolders()),
     isReady: () => true,
     requestShutdown: () => {
       void closeAll();

@@ -532,7 +532,7 @@ export async function openHttpFixture(
     stateDir,
     host: '127.0.0.1',
     port: 0,
-    page: '<!doctype html><style>body { margin: 0 }</style><p>page</p>',
+    web: { page: '<!doctype html><style>body { margin: 0 }</style><p>page</p>', files: new Map() },
     isReady: () => true,
     requestShutdown: () => {
       shutdowns += 1;

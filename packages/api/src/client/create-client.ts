@@ -30,14 +30,17 @@ import type {
   ProofRequest,
   TellBody,
 } from '../schema/requests.ts';
-import type { ProblemBody } from '../schema/problems.ts';
-import type { FeatureList, FeaturePlan, FeatureView } from '../schema/features.ts';
+import type { PlanProblem, ProblemBody } from '../schema/problems.ts';
+import type { PlanSummary, RevisionRequest } from '../schema/plans.ts';
+import type { PolicyCheckRequest, PolicyCheckView, PolicyView } from '../schema/policy.ts';
+import type { DocumentText, FeatureList, FeaturePlan, FeatureView } from '../schema/features.ts';
 import { readSse } from './sse.ts';
 
 export interface ClientOptions {
   /** `http://127.0.0.1:PORT`. */
   readonly baseUrl: string;
-  readonly token: string;
+  /** Null: in a page of the server, by the session of the browser. */
+  readonly token: string | null;
   readonly fetch?: typeof fetch;
 }
 
@@ -55,6 +58,9 @@ export interface SavedPlanView {
   readonly revision: number;
   readonly digest: string;
   readonly plan: Plan;
+  /** The file as it was saved. */
+  readonly source: string;
+  readonly savedAt: string;
 }
 
 export interface PersonView {
@@ -138,6 +144,25 @@ export interface AuditReportView {
 export interface EventPage {
   readonly events: readonly StoredEvent[];
   readonly next: number | null;
+  readonly previous: number | null;
+  readonly count: number;
+}
+
+/** `from` or `before` say where; the others have to fit. */
+export interface EventWindow {
+  readonly from?: number;
+  readonly before?: number;
+  readonly limit?: number;
+  readonly step?: string;
+  /** With commas between them. */
+  readonly types?: string;
+  readonly errors?: boolean;
+  readonly find?: string;
+}
+
+export interface PlanCheckView {
+  readonly ok: boolean;
+  readonly problems: readonly PlanProblem[];
 }
 
 export type OutputBytes = ReadableStream<Uint8Array>;
@@ -148,6 +173,10 @@ export interface Client {
   savePlan(text: string, file: string): Answer<SavedPlanView>;
   /** The newest revision when none is named. */
   plan(id: string, revision?: number): Answer<SavedPlanView>;
+  /** The newest of each plan, the last saved first. */
+  plans(feature?: string): Answer<readonly PlanSummary[]>;
+  revisePlan(id: string, body: RevisionRequest): Answer<SavedPlanView>;
+  checkPlan(text: string, file: string): Answer<PlanCheckView>;
   dryRun(text: string, file: string): Answer<DryRunView>;
   launch(planId: string, body: LaunchBody): Answer<RunView>;
   runs(): Answer<readonly RunView[]>;
@@ -157,6 +186,8 @@ export interface Client {
   /** Bytes of an attempt's output from `from` on, as they are kept now; nothing when there are none yet. */
   output(id: string, step: string, attempt: number, from: number): Answer<OutputBytes>;
   runEvents(id: string, from: number, limit: number): Answer<EventPage>;
+  /** A window of the log, or of a run, filtered by the server. */
+  eventWindow(runId: string | null, window: EventWindow): Answer<EventPage>;
   cancel(id: string, body: CancelBody): Answer<RunView>;
   restart(id: string, body: RestartBody): Answer<RunView>;
   skip(id: string, body: SkipBody): Answer<RunView>;
@@ -180,6 +211,10 @@ export interface Client {
   reviewOverride(id: string, body: { readonly note: string }): Answer<RunView>;
   features(): Answer<FeatureList>;
   feature(slug: string): Answer<FeatureView & { readonly runs: readonly string[] }>;
+  /** The text of a document of a feature. It is as hostile as any text of a repository. */
+  document(slug: string, path: string): Answer<DocumentText>;
+  policy(): Answer<PolicyView>;
+  checkPolicy(body: PolicyCheckRequest): Answer<PolicyCheckView>;
   planFeature(slug: string, phase: string | null, agent: string): Answer<FeaturePlan>;
   recording(id: string): Answer<RecordingView>;
   adapters(): Answer<readonly AdapterView[]>;
@@ -225,6 +260,8 @@ export class ClientGaveUp extends Error {
   }
 }
 
+/** Only a script of our own page can send it. */
+const OWN_PAGE = { 'x-ccdash-request': '1' };
 const PATIENCE = 5;
 const PAUSE_MS = 300;
 const ALIVE_TIMEOUT_MS = 2000;
@@ -240,7 +277,7 @@ export function createClient(options: ClientOptions): Client {
     init: RequestInit = {},
   ): Promise<Result<Response, ClientError>> {
     const headers: Record<string, string> = {
-      authorization: `Bearer ${token}`,
+      ...(token === null ? OWN_PAGE : { authorization: `Bearer ${token}` }),
       ...(init.headers as Record<string, string> | undefined),
     };
     if (method === 'POST') headers['content-type'] = 'application/json';
@@ -322,6 +359,13 @@ export function createClient(options: ClientOptions): Client {
         'GET',
         `/plans/${encodeURIComponent(id)}${revision === undefined ? '' : `?revision=${revision}`}`,
       ),
+    plans: (feature) =>
+      json(
+        'GET',
+        `/plans${feature === undefined ? '' : `?feature=${encodeURIComponent(feature)}`}`,
+      ),
+    revisePlan: (id, body) => json('POST', `/plans/${encodeURIComponent(id)}/revisions`, body),
+    checkPlan: (text, file) => json('POST', '/plans/check', { text, file }),
     dryRun: (text, file) => json('POST', '/plans/dry-run', { text, file }),
     launch: (planId, body) => json('POST', `/plans/${encodeURIComponent(planId)}/runs`, body),
     runs: () => json('GET', '/runs'),
@@ -341,6 +385,11 @@ export function createClient(options: ClientOptions): Client {
     },
     runEvents: (id, from, limit) =>
       json('GET', `${runPath(id)}/events?from=${from}&limit=${limit}`),
+    eventWindow: (runId, window) => {
+      const query = new URLSearchParams();
+      for (const [name, value] of Object.entries(window)) query.set(name, String(value));
+      return json('GET', `${runId === null ? '/audit' : `${runPath(runId)}/events`}?${query}`);
+    },
     cancel: (id, body) => json('POST', `${runPath(id)}/cancel`, body),
     restart: (id, body) => json('POST', `${runPath(id)}/restart`, body),
     skip: (id, body) => json('POST', `${runPath(id)}/skip`, body),
@@ -366,6 +415,13 @@ export function createClient(options: ClientOptions): Client {
     reviewOverride: (id, body) => json('POST', `${approvalPath(id)}/review`, body),
     features: () => json('GET', '/features'),
     feature: (slug) => json('GET', `/features/${encodeURIComponent(slug)}`),
+    document: (slug, path) =>
+      json(
+        'GET',
+        `/features/${encodeURIComponent(slug)}/document?path=${encodeURIComponent(path)}`,
+      ),
+    policy: () => json('GET', '/policy'),
+    checkPolicy: (body) => json('POST', '/policy/check', body),
     planFeature: (slug, phase, agent) => {
       const query = new URLSearchParams({ agent, ...(phase === null ? {} : { phase }) });
       return json('GET', `/features/${encodeURIComponent(slug)}/plan?${query.toString()}`);

@@ -11,6 +11,8 @@ export type {
   RecordingView,
   DryRunView,
   EventPage,
+  EventWindow,
+  PlanCheckView,
   ImpactSummaryView,
   LoginView,
   PersonView,
@@ -38,10 +40,15 @@ export type {
 export type { BudgetChange, ProofRequest, StepChange } from '../schema/requests.ts';
 export type {
   DependencyView,
+  DocumentText,
   DocumentView,
+  FeatureSummary,
+  PhaseView,
   FeatureList,
   FeaturePlan,
   FeatureView,
   TaskView,
 } from '../schema/features.ts';
+export type { PlanSummary } from '../schema/plans.ts';
+export type { PolicyCheckView, PolicyRuleView, PolicyView } from '../schema/policy.ts';
 export type { PlanProblem, ProblemBody, ProblemWord } from '../schema/problems.ts';

@@ -23,13 +23,15 @@ import type { JsonBody } from './json-body.ts';
 import { problemToResponse } from './problem.ts';
 import type { Problem } from './problem.ts';
 import { metricsToPrometheus } from './prometheus.ts';
+import { isPagePath } from './web-files.ts';
+import type { WebFiles } from './web-files.ts';
 
 export interface HttpAppOptions extends HandlerOptions {
   readonly credentials: Credentials;
   /** Values of the Host header that are meant for this server. */
   readonly hosts: ReadonlySet<string>;
-  /** What `GET /` shows to everybody: HTML without scripts. */
-  readonly page: string;
+  /** What is shown to everybody: pages hold nothing of the project, they ask for it with a credential. */
+  readonly web: WebFiles;
   readonly reportBug: (error: unknown) => void;
 }
 
@@ -40,19 +42,20 @@ export interface HttpEnv {
 }
 
 const API = '/api/v1';
-const OPEN_PAGES: ReadonlySet<string> = new Set(['/', '/login']);
+const ASSETS = '/assets/';
 
 export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
-  const { credentials, hosts, page } = options;
+  const { credentials, hosts } = options;
+  const { page, files } = options.web;
   const app = new Hono<HttpEnv>();
   const handlers = createHandlers(options);
   const idempotency = createIdempotency();
-  const open = new Set([...[...OPEN_PAGES].map((path) => `GET ${path}`), ...openRoutes()]);
+  const open = new Set(openRoutes());
   const pagePolicy = contentPolicyOf(page);
 
   app.use(async (c, next) => {
     const { method, path } = c.req;
-    const isPage = method === 'GET' && OPEN_PAGES.has(path);
+    const isPage = method === 'GET' && (path === '/login' || isPagePath(path));
     const problem =
       refuseForeign(c.req.raw.headers, hosts, isPage) ?? refuseMethod(method) ?? authenticate(c);
     if (problem === null) await next();
@@ -65,18 +68,21 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   function authenticate(c: Context<HttpEnv>): Problem | null {
     const { method, path } = c.req;
     if (open.has(`${method} ${path}`)) return null;
+    if (method === 'GET' && (path === '/login' || isPagePath(path))) return null;
+    if (method === 'GET' && files.has(path.slice(ASSETS.length)) && path.startsWith(ASSETS))
+      return null;
     const found = credentials.callerOf(c.req.raw.headers, method !== 'GET');
     if ('error' in found) return found;
     c.set('caller', found.caller);
     return null;
   }
 
-  app.get('/', () => {
-    const headers = {
-      'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': pagePolicy,
-    };
-    return new Response(page, { headers });
+  app.get(`${ASSETS}:name`, (c, next) => {
+    const file = files.get(c.req.param('name'));
+    if (file === undefined) return next();
+    // Its name changes with its content.
+    const headers = { 'content-type': file.type, 'cache-control': 'max-age=31536000, immutable' };
+    return new Response(file.bytes, { headers });
   });
 
   app.get('/login', (c) => {
@@ -114,6 +120,15 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     const scope = `${who} ${c.req.url}`;
     return toResponse(await idempotency.once(key, scope, body.text, act));
   }
+
+  app.get('*', (c, next) => {
+    if (!isPagePath(c.req.path)) return next();
+    const headers = {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': pagePolicy,
+    };
+    return new Response(page, { headers });
+  });
 
   app.notFound((c) =>
     problemToResponse({

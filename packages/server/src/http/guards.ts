@@ -50,11 +50,26 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
 };
 
-/** As SECURITY_HEADERS, for a page whose only extras are the style sheets that stand in it. */
+/**
+ * As SECURITY_HEADERS, for a page whose only extras are the style sheets that stand in it, and for one with scripts those
+ * of this server, which may talk to it and turn no text into markup or code.
+ */
 export function contentPolicyOf(page: string): string {
+  const own = page.includes('<script ') ? ["'self'"] : [];
   const hashes = [...page.matchAll(/<style>([\s\S]*?)<\/style>/g)].map(
     ([, style = '']) => `'sha256-${createHash('sha256').update(style).digest('base64')}'`,
   );
-  const styles = hashes.length === 0 ? '' : `; style-src ${hashes.join(' ')}`;
-  return `${SECURITY_HEADERS['content-security-policy'] ?? ''}${styles}`;
+  const styles = [...own, ...hashes];
+  return [
+    SECURITY_HEADERS['content-security-policy'] ?? '',
+    ...(styles.length === 0 ? [] : [`style-src ${styles.join(' ')}`]),
+    ...(own.length === 0 ? [] : SCRIPTED),
+  ].join('; ');
 }
+
+const SCRIPTED = [
+  "script-src 'self'",
+  "connect-src 'self'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+];

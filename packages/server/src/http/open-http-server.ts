@@ -14,6 +14,7 @@ import { allowedHosts } from './guards.ts';
 import type { ReadPlan } from './handlers.ts';
 import { loginUrl } from './people-handlers.ts';
 import { openToken } from './token-file.ts';
+import type { WebFiles } from './web-files.ts';
 
 export interface HttpServerOptions {
   readonly workbench: Workbench;
@@ -29,8 +30,7 @@ export interface HttpServerOptions {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
-  /** HTML without scripts, for `GET /`. */
-  readonly page: string;
+  readonly web: WebFiles;
   readonly isReady: () => boolean;
   readonly requestShutdown: () => void;
   readonly reportBug: (error: unknown) => void;

@@ -1,0 +1,34 @@
+/** Text as people read it. What comes from agents, documents and repositories is made harmless first. */
+
+const ESCAPES = /\p{Cc}\][^\p{Cc}]*(?:\p{Cc}\\?)?|\p{Cc}\[[0-?]*[ -/]*[@-~]/gu;
+/** All control characters but tabs and line ends, and marks that turn the direction of what follows. */
+const INVISIBLE = /(?![\t\n])\p{Cc}|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** Terminal escapes are left out; what would hide or turn other text becomes visible. */
+export function plain(text: string): string {
+  return text.replaceAll(ESCAPES, '').replaceAll(INVISIBLE, '\ufffd');
+}
+
+/** At most so many characters; what is left out is said. */
+export function cut(text: string, most = 20_000): string {
+  if (text.length <= most) return text;
+  return `${text.slice(0, most)}\n… ${text.length - most} more characters`;
+}
+
+export function ago(at: string | number, nowMs: number = Date.now()): string {
+  const ms = nowMs - (typeof at === 'number' ? at : Date.parse(at));
+  return ms < 0 ? `in ${duration(-ms)}` : ms < 5000 ? 'just now' : `${duration(ms)} ago`;
+}
+
+export function duration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
+}
+
+export function usd(value: number): string {
+  return `$${value < 1 ? value.toFixed(4) : value.toFixed(2)}`;
+}
