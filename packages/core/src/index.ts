@@ -25,7 +25,8 @@ export type {
   ValidationStep,
 } from './plan/plan.ts';
 export { MAX_AUTOMATIC_RESUMES, decide } from './machine/decide.ts';
-export { impactOf } from './machine/impact.ts';
+export { forkOf } from './machine/fork.ts';
+export { forkImpact, impactOf } from './machine/impact.ts';
 export type { Impact } from './machine/impact.ts';
 export type { Decided } from './machine/decide.ts';
 export { auditRun } from './machine/audit.ts';
@@ -98,6 +99,8 @@ export type {
   ResumeToken,
   RunEvent,
   RunEventData,
+  CarriedStep,
+  Fork,
   RunChange,
   RunEventType,
   Usage,

@@ -1,5 +1,5 @@
 /** What people change of a run while it runs, on real processes, git and log. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { parsePlan } from '@ccdash/api/plan';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -175,5 +175,51 @@ describe('another plan', () => {
       { step: 'one', did: [{ what: 'git push origin HEAD || true' }] },
     ]);
     expect(summary.sideEffects[0]?.did[0]?.effects).toContain('publishes');
+  });
+});
+
+describe('a fork', () => {
+  test('[RC43] [RC45] goes on from a canceled run, whose work tree is gone, with its work', async () => {
+    const runId =
+      await bench.launch(`  - { id: one, run: "echo one >> log.txt; echo said; echo n=1 >> $CCDASH_OUTPUT" }
+  - { id: two, run: echo two >> log.txt }
+  - { id: three, run: grep -q never log.txt }
+`);
+    await bench.rest(runId);
+    expect(await bench.ask(runId, { type: 'cancel', reason: 'enough' })).toBe('ok');
+    await bench.until(runId, ({ status }) => status === 'canceled');
+    expect(await bench.ask(runId, { type: 'retry', step: null, reason: null })).not.toBe('ok');
+    rmSync(bench.inTree(runId, '.'), { recursive: true });
+    const summary = await bench.workbench().previewFork(runId, 'one');
+    if (!summary.ok) throw new Error(summary.error.type);
+    expect(summary.value).toMatchObject({
+      ...{ kept: ['one'], again: ['two', 'three'], stale: ['two'] },
+      files: [{ path: 'log.txt' }],
+    });
+    const { digest } = summary.value;
+    const asked = { at: 'one', reason: 'look again', digest };
+    const late = { ...asked, digest: 'sha256:other' };
+    expect(await bench.workbench().fork(runId, late, OWNER)).toMatchObject({
+      error: { type: 'SummaryMoved' },
+    });
+    const made = await bench.workbench().fork(runId, asked, OWNER);
+    if (!made.ok) throw new Error(made.error.type);
+    const { id } = made.value;
+    const run = await bench.rest(id);
+    expect([run.forkedFrom?.runId, run.forkedFrom?.steps]).toEqual([runId, ['one']]);
+    expect(statuses(run)).toEqual(['succeeded', 'succeeded', 'failed']);
+    expect(log(id)).toBe('one\ntwo\n');
+    // Taken over, not made again: what it printed is read where it was printed.
+    const printed = bench.workbench().outputPath(id, 'one', 1);
+    expect(readFileSync(printed ?? '', 'utf8')).toContain('said');
+    expect(bench.workbench().run(runId)?.status).toBe('canceled');
+    const again = { type: 'restart', step: 'one', reason: null } as const;
+    expect(await bench.ask(id, again)).toBe('ok');
+    await bench.rest(id);
+    expect(log(id)).toBe('one\ntwo\n');
+    expect(await bypasses()).toEqual([true, 0]);
+    await bench.letGo();
+    await bench.open();
+    expect(bench.workbench().run(id)?.status).toBe('failed');
   });
 });

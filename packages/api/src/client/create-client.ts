@@ -23,6 +23,7 @@ import type {
   LaunchBody,
   OverrideRequest,
   PauseBody,
+  ForkBody,
   ReplanBody,
   RestartBody,
   SkipBody,
@@ -94,7 +95,7 @@ export type ControlAction = 'cancel' | 'pause' | 'resume' | 'retry' | 'restart' 
 
 /** What an action would do; `digest` agrees to exactly that. */
 export interface ImpactSummaryView extends Impact {
-  readonly action: ControlAction;
+  readonly action: ControlAction | 'fork';
   readonly files: readonly ChangedPath[];
   readonly sideEffects: readonly {
     readonly step: string;
@@ -190,10 +191,12 @@ export interface Client {
   eventWindow(runId: string | null, window: EventWindow): Answer<EventPage>;
   cancel(id: string, body: CancelBody): Answer<RunView>;
   restart(id: string, body: RestartBody): Answer<RunView>;
+  /** The new run. */
+  fork(id: string, body: ForkBody): Answer<RunView>;
   skip(id: string, body: SkipBody): Answer<RunView>;
   replan(id: string, body: ReplanBody): Answer<RunView>;
   /** What an action would do. */
-  preview(id: string, action: ControlAction, body: object): Answer<ImpactSummaryView>;
+  preview(id: string, action: ControlAction | 'fork', body: object): Answer<ImpactSummaryView>;
   /** What applying the result would do. */
   previewApply(id: string, body: ApplyBody): Answer<ApplySummaryView>;
   /** Needs the digest of the summary. */
@@ -392,6 +395,7 @@ export function createClient(options: ClientOptions): Client {
     },
     cancel: (id, body) => json('POST', `${runPath(id)}/cancel`, body),
     restart: (id, body) => json('POST', `${runPath(id)}/restart`, body),
+    fork: (id, body) => json('POST', `${runPath(id)}/fork`, body),
     skip: (id, body) => json('POST', `${runPath(id)}/skip`, body),
     replan: (id, body) => json('POST', `${runPath(id)}/replan`, body),
     preview: (id, action, body) => json('POST', `${runPath(id)}/${action}?preview=true`, body),

@@ -24,6 +24,7 @@ import {
   tellRequest,
   planTextRequest,
   previewQuery,
+  forkRequest,
   replanRequest,
   restartRequest,
   revisionQuery,
@@ -107,6 +108,7 @@ export type RouteName =
   | 'resumeRun'
   | 'retryRun'
   | 'restartRun'
+  | 'forkRun'
   | 'skipStep'
   | 'replanRun'
   | 'listApprovals'
@@ -354,6 +356,15 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     query: previewQuery,
     body: restartRequest,
     status: 200,
+    response: z.union([impactSummary, runResponse]),
+  },
+  forkRun: {
+    method: 'post',
+    path: '/runs/{id}/fork',
+    summary: 'Begins a new run from a checkpoint of this one, whatever has become of it',
+    query: previewQuery,
+    body: forkRequest,
+    status: 201,
     response: z.union([impactSummary, runResponse]),
   },
   skipStep: {

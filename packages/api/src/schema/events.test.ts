@@ -104,6 +104,8 @@ const dataByType: RunEventData = {
   StepReadied: { step: 'a', subjectDigest: 'd', verdict, approvals: ['apr_1'] },
   StepDenied: { step: 'a', subjectDigest: 'd', verdict: { ...verdict, verdict: 'deny' } },
   StepBlocked: { step: 'a', reason: 'configuration', failure },
+  StepCarried: { step: 'a' },
+  SkipCarried: { step: 'a' },
   StepSkipped: { step: 'a', cause: 'decision', reason: 'flaky', approvals: ['apr'] },
   ChangeAsked: {
     change: {
@@ -236,6 +238,7 @@ function stored(event: unknown): JsonObject {
 const LATER_FIELDS: ReadonlySet<string> = new Set([
   'versions',
   'anew',
+  'RunCreated.forkedFrom',
   'StepSkipped.reason',
   'StepSkipped.approvals',
 ]);

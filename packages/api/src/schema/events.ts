@@ -149,6 +149,34 @@ const usage = z.object({
 const outputSummary = z.object({ bytes: count, sha256: text, tail: texts });
 const checkResult = z.object({ check: text, pass: z.boolean(), evidence: text });
 const artifactRef = z.object({ name: text, sha256: text, bytes: count, mediaType: text });
+const fork = z.object({
+  runId: text,
+  at: text.nullable(),
+  checkpoint,
+  line: listOf(z.object({ step: text, checkpoint })),
+  steps: listOf(
+    z.object({
+      step: text,
+      skipped: z.enum(['condition', 'decision']).nullable(),
+      skipReason: text.nullable(),
+      outputs: jsonObjectSchema.nullable(),
+      checkpoint: checkpoint.nullable(),
+      attempt: z
+        .object({
+          from: z.object({ runId: text, attempt: count }),
+          startedAt: timestamp,
+          endedAt: timestamp.nullable(),
+          inputCheckpoint: checkpoint,
+          exitCode: z.int().nullable(),
+          output: outputSummary.nullable(),
+          checks: listOf(checkResult),
+          artifacts: listOf(artifactRef),
+        })
+        .nullable(),
+    }),
+  ),
+  reason: text.nullable(),
+});
 const resumeToken = z.object({
   adapter: text,
   adapterVersion: text,
@@ -255,6 +283,7 @@ const dataSchemas = {
     baseCommit: text,
     policyDigest: text,
     requesterRoles: texts,
+    forkedFrom: fork.nullable().optional(),
   }),
   RunStarted: z.object({ checkpoint, notCarried: texts }),
   RunStartFailed: z.object({ failure }),
@@ -297,6 +326,8 @@ const dataSchemas = {
     reason: text.nullable().optional(),
     approvals: texts.optional(),
   }),
+  StepCarried: z.object(step),
+  SkipCarried: z.object(step),
   ChangeAsked: z.object({
     change: runChange,
     verdict: policyVerdict,

@@ -78,6 +78,7 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   NothingToResume: { status: 409, title: REFUSALS.NothingToResume },
   ChangeDenied: { status: 403, title: REFUSALS.ChangeDenied },
   PlanUnfit: { status: 409, title: REFUSALS.PlanUnfit },
+  NothingToFork: { status: 409, title: REFUSALS.NothingToFork },
   NothingToRestart: { status: 409, title: REFUSALS.NothingToRestart },
   NothingToRetry: { status: 409, title: REFUSALS.NothingToRetry },
   SummaryMoved: { status: 409, title: 'What was agreed to is not what would happen now.' },

@@ -102,6 +102,13 @@ export interface BudgetChange {
 
 export type SkipRequest = RestartRequest;
 
+export interface ForkRequest {
+  /** The step after which it begins; null: at the newest checkpoint. */
+  readonly at: string | null;
+  readonly reason: string | null;
+  readonly digest: string | null;
+}
+
 export interface ReplanRequest {
   /** The plan file, as text; `file` is its name for messages. */
   readonly text: string;
@@ -162,6 +169,7 @@ export type RestartBody = Partial<RestartRequest> & Pick<RestartRequest, 'step'>
 export type TellBody = Pick<TellRequest, 'text'> & Partial<TellRequest>;
 export type PauseBody = Partial<PauseRequest>;
 export type ControlBody = Partial<ControlRequest>;
+export type ForkBody = Partial<ForkRequest>;
 export type SkipBody = RestartBody;
 export type ReplanBody = Partial<ReplanRequest> & Pick<ReplanRequest, 'text' | 'file'>;
 
@@ -279,6 +287,12 @@ const stepChange: z.ZodType<StepChange> = z.strictObject({
       timeMs: z.int().positive().optional(),
     })
     .optional(),
+});
+
+export const forkRequest: z.ZodType<ForkRequest> = z.strictObject({
+  at: stepId.nullable().default(null),
+  reason: reason.nullable().default(null),
+  digest,
 });
 
 export const replanRequest: z.ZodType<ReplanRequest> = z.strictObject({

@@ -125,7 +125,7 @@ const range = z.object({ least: z.number(), most: z.number() });
 
 /** What an action would do; its digest agrees to exactly that. */
 export const impactSummary: z.ZodType = z.object({
-  action: z.enum(['cancel', 'pause', 'resume', 'retry', 'restart', 'skip', 'replan']),
+  action: z.enum(['cancel', 'pause', 'resume', 'retry', 'restart', 'skip', 'replan', 'fork']),
   status: z.object({ before: z.enum(RUN_STATUSES), after: z.enum(RUN_STATUSES) }),
   kept: z.array(z.string()),
   again: z.array(z.string()),
@@ -187,6 +187,15 @@ export const runResponse: z.ZodType = z.object({
   failure: failureSchema.nullable(),
   inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   baseCommit: z.string(),
+  forkedFrom: z
+    .object({
+      runId: z.string(),
+      at: z.string().nullable(),
+      checkpoint: checkpointSchema,
+      steps: z.array(z.string()),
+      reason: z.string().nullable(),
+    })
+    .nullable(),
   checkpoint: checkpointSchema.nullable(),
   notCarried: z.array(z.string()),
   requestedBy: actorSchema,

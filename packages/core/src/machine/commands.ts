@@ -226,6 +226,7 @@ export type Refusal =
       readonly detail: string;
     }
   | { readonly type: 'PlanUnfit'; readonly runId: string; readonly detail: string }
+  | { readonly type: 'NothingToFork'; readonly runId: string; readonly at: StepId | null }
   | { readonly type: 'NothingToRestart'; readonly step: StepId; readonly status: string };
 
 /** One sentence for each refusal; the docs and the API's titles come from here. */
@@ -254,6 +255,7 @@ export const REFUSALS: Readonly<Record<Refusal['type'], string>> = {
   NothingToResume: 'The run is not paused, and no step of it is interrupted.',
   ChangeDenied: 'The policy does not let this be changed.',
   PlanUnfit: 'The run cannot go over to this plan.',
+  NothingToFork: 'There is no checkpoint to begin from.',
   NothingToRestart: 'The step has not begun, so there is nothing to go back to.',
   NothingToRetry: 'No step of the run can be tried again.',
 };

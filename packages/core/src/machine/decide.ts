@@ -152,6 +152,9 @@ function startRun(draft: Draft, { started }: Of<'StartRun'>): Refusal | null {
   const over = overRefusal(draft);
   if (over !== null) return over;
   draft.emit({ type: 'RunStarted', data: started });
+  for (const { step, skipped } of state.created.forkedFrom?.steps ?? []) {
+    draft.emit({ type: skipped === null ? 'StepCarried' : 'SkipCarried', data: { step } });
+  }
   return null;
 }
 

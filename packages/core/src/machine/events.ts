@@ -76,6 +76,40 @@ export type RunChange =
       readonly goOn: StepId | null;
     };
 
+/** Where a run comes from that was forked off another one. */
+export interface Fork {
+  readonly runId: string;
+  /** The step after which it begins; null: at the newest checkpoint. */
+  readonly at: StepId | null;
+  readonly checkpoint: Checkpoint;
+  /** The writers behind that checkpoint, oldest first. */
+  readonly line: readonly { readonly step: StepId; readonly checkpoint: Checkpoint }[];
+  readonly steps: readonly CarriedStep[];
+  readonly reason: string | null;
+}
+
+/** What a fork takes over of a step that was done: nothing of it runs or is paid again. */
+export interface CarriedStep {
+  readonly step: StepId;
+  /** Null: it has succeeded. */
+  readonly skipped: 'condition' | 'decision' | null;
+  readonly skipReason: string | null;
+  readonly outputs: JsonObject | null;
+  readonly checkpoint: Checkpoint | null;
+  /** The one that succeeded; null where there was none. */
+  readonly attempt: {
+    /** The run that made it. */
+    readonly from: { readonly runId: string; readonly attempt: number };
+    readonly startedAt: string;
+    readonly endedAt: string | null;
+    readonly inputCheckpoint: Checkpoint;
+    readonly exitCode: number | null;
+    readonly output: OutputSummary | null;
+    readonly checks: readonly CheckResult[];
+    readonly artifacts: readonly ArtifactRef[];
+  } | null;
+}
+
 /** What an agent needs to go on with its session. `session` is chosen by us where the SDK lets us. */
 export interface ResumeToken {
   readonly adapter: string;
@@ -214,6 +248,8 @@ export interface RunEventData {
     readonly policyDigest: string;
     /** Role names of the person who asked, at that time. */
     readonly requesterRoles: readonly string[];
+    /** Runs that began by themselves have none. */
+    readonly forkedFrom?: Fork | null | undefined;
   };
   /** The workspace stands; the clock of the run starts. */
   RunStarted: {
@@ -270,6 +306,9 @@ export interface RunEventData {
     readonly reason?: string | null | undefined;
     readonly approvals?: readonly string[] | undefined;
   };
+  /** A fork has what another run had done, or gone without. */
+  StepCarried: Stepped;
+  SkipCarried: Stepped;
   /** A person wants to skip a step or replace the plan: done at once, or when all who are asked have agreed. */
   ChangeAsked: {
     readonly change: RunChange;

@@ -89,7 +89,7 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'RunStarted':
       state.startedAt = event.at;
       state.origin = event.data.checkpoint;
-      state.checkpoint = event.data.checkpoint;
+      beginAt(state, event.data.checkpoint);
       state.notCarried = event.data.notCarried;
       return;
     case 'RunStartFailed':
@@ -158,6 +158,10 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       return;
     case 'StepSkipped':
       skipStep(state, event.data);
+      return;
+    case 'StepCarried':
+    case 'SkipCarried':
+      carryStep(state, event.data.step, event.type);
       return;
     case 'ChangeAsked':
       state.change = {
@@ -369,6 +373,32 @@ function requeueStep(state: RunState, data: RunEventData['StepRequeued']): void 
   }
 }
 
+/** A run begins as it finds the workspace, or at the checkpoint of the one that it was forked off. */
+function beginAt(state: RunState, checkpoint: Checkpoint): void {
+  const { forkedFrom = null } = state.created;
+  state.checkpoint = forkedFrom?.checkpoint ?? checkpoint;
+  for (const made of forkedFrom?.line ?? []) state.line = { ...made, before: state.line };
+}
+
+function carryStep(state: RunState, id: StepId, event: 'StepCarried' | 'SkipCarried'): void {
+  const carried = state.created.forkedFrom?.steps.find(({ step }) => step === id);
+  assertInvariant(carried !== undefined, `run ${state.runId} has taken over no step ${id}`);
+  const { skipped, skipReason, outputs, checkpoint, attempt } = carried;
+  const attempts: readonly AttemptState[] =
+    attempt === null
+      ? []
+      : [
+          {
+            ...attempt,
+            ...{ number: 1, status: 'succeeded', epoch: 0, mode: 'fresh', sandbox: 'bubblewrap' },
+            ...{ approvals: [], session: null, versions: null, model: null, resumedFrom: null },
+            ...{ checkpoint, setAside: null, usage: null, failure: null, reportedSeq: 0 },
+            ...{ gates: [], toolCalls: 0 },
+          },
+        ];
+  changeStep(state, id, event, { skipped, skipReason, outputs, checkpoint, attempts });
+}
+
 function isOfChange(state: RunState, approvalId: string): boolean {
   return state.change?.approvals.includes(approvalId) === true;
 }
@@ -502,6 +532,7 @@ function startAttempt(state: RunState, at: string, data: RunEventData['AttemptSt
     versions: data.versions ?? null,
     model: null,
     resumedFrom: data.resumedFrom,
+    from: null,
     inputCheckpoint: data.inputCheckpoint,
     checkpoint: null,
     setAside: null,

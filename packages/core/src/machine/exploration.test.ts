@@ -23,12 +23,15 @@ import {
   FAILED_RETRYABLE,
   GONE,
   NEVER_STARTED,
+  TEST_AT,
+  testCommit,
   testVerdict,
 } from '../testing/run-fixtures.ts';
 import { ALL_ENDS } from '../testing/run-moves.ts';
 import type { Surroundings } from '../testing/run-moves.ts';
 import type { Plan } from '../plan/plan.ts';
 import { REFUSALS } from './commands.ts';
+import type { Fork } from './events.ts';
 import { STEP_TRANSITIONS } from './transitions.ts';
 
 const isMutated = env['STRYKER_MUTATOR_WORKER'] !== undefined;
@@ -55,6 +58,25 @@ interface Case {
 
 const ASK_TWO = testVerdict('requires_approval', { count: 2 });
 const ASK_ELSEWHERE = testVerdict('requires_approval', {}, 'policy-2');
+
+const FORK: Fork = {
+  ...{ runId: 'run_0', at: 'b', checkpoint: testCommit('b'), reason: null },
+  line: [{ step: 'b', checkpoint: testCommit('b') }],
+  steps: [
+    {
+      ...{ step: 'a', skipped: 'condition', skipReason: null, outputs: null },
+      ...{ checkpoint: null, attempt: null },
+    },
+    {
+      ...{ step: 'b', skipped: null, skipReason: null, outputs: {}, checkpoint: testCommit('b') },
+      attempt: {
+        ...{ from: { runId: 'run_0', attempt: 2 }, startedAt: TEST_AT, endedAt: TEST_AT },
+        ...{ inputCheckpoint: testCommit('0'), exitCode: 0, output: null, checks: [] },
+        artifacts: [],
+      },
+    },
+  ],
+};
 
 const CASES: readonly Case[] = [
   {
@@ -202,15 +224,20 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'steps that people skip, with leave',
-    plan: testPlan([
-      testCommand('a', { onInterrupt: 'ask' }),
-      testApproval('b', { needs: ['a'] }),
-      testReader('c', { needs: ['b'] }),
-    ]),
+    plan: testPlan([testCommand('a', { onInterrupt: 'ask' }), testApproval('b', { needs: ['a'] })]),
     around: {
       ...{ ...PLAIN, verdicts: [ALLOW, ASK, DENY], ends: ['succeeded', FAILED, GONE] },
       changes: 'skips',
     },
+  },
+  {
+    name: 'a fork that takes over a step and a skip',
+    plan: testPlan([
+      testCommand('a', { when: 'inputs.a' }),
+      testCommand('b', { needs: ['a'], when: 'true' }),
+      testReader('c', { needs: ['b'] }),
+    ]),
+    around: { ...PLAIN, ends: ['succeeded', FAILED], forkedFrom: FORK },
   },
   {
     name: 'three steps of which one may live at a time',
@@ -250,7 +277,7 @@ describe('every state of a small plan', { timeout: 60_000 }, () => {
 
   test.runIf(isWhole)('meets every refusal that a run can give', () => {
     const seen = new Set(found.flatMap(({ refusals }) => [...refusals]));
-    const never = ['RunExists', 'RunNotFound', 'FormInvalid'];
+    const never = ['RunExists', 'RunNotFound', 'FormInvalid', 'NothingToFork'];
     expect(Object.keys(REFUSALS).filter((type) => !seen.has(type))).toEqual(never);
   });
 });

@@ -9,7 +9,7 @@ import type { CommandContext, Refusal, RunCommand } from './commands.ts';
 import { changeAsks, foreseeChange } from './change.ts';
 import { decide } from './decide.ts';
 import { newDraft } from './draft.ts';
-import type { ApprovalRequirement, Checkpoint, Usage } from './events.ts';
+import type { ApprovalRequirement, Checkpoint, Fork, Usage } from './events.ts';
 import { diffPlans } from './plan-diff.ts';
 import type { PlanDiff } from './plan-diff.ts';
 import { settle } from './settle.ts';
@@ -173,7 +173,7 @@ function followingOf(state: RunState, command: RunCommand): Impact['follows'] {
   });
 }
 
-function isDone({ status }: StepState): boolean {
+function isDone({ status }: Pick<StepState, 'status'>): boolean {
   return status === 'succeeded' || status === 'skipped';
 }
 
@@ -207,9 +207,34 @@ function sessionOf(step: StepState | undefined): Impact['sessions'] {
   return [{ step: step.id, session, way: goesOn(step) ? 'continued' : 'begun anew' }];
 }
 
+/** Of a fork, as of an action: `carried` stays done in the new run, all else that has begun begins there again. */
+export function forkImpact(state: RunState, { checkpoint, steps }: Fork): Impact {
+  const carried = new Set(steps.map(({ step }) => step));
+  const { plan } = state.created;
+  const all = [...state.steps.values()];
+  const left = all.filter((step) => !carried.has(step.id) && step.status !== 'pending');
+  const again = left.filter(({ attempts, status }) => attempts.length > 0 || isDone({ status }));
+  const from = state.checkpoint;
+  return {
+    status: { before: runStatus(state), after: 'queued' },
+    kept: all.filter(({ id }) => carried.has(id)).map(({ id }) => id),
+    again: again.map(({ id }) => id),
+    stale: again.filter(isDone).map(({ id }) => id),
+    ...{ skipped: [], stopped: [], canceled: [], approvals: [], removed: [], follows: [] },
+    ...{ asks: [], plan: null, setsAside: [] },
+    validations: again.map(({ id }) => id).filter((id) => planStep(plan, id).kind === 'validation'),
+    rewinds: from === null || from.commit === checkpoint.commit ? null : { from, to: checkpoint },
+    sessions: again.flatMap((step) =>
+      sessionOf(step).map((each) => ({ ...each, way: 'begun anew' as const })),
+    ),
+    spent: spentOn(all.flatMap((step) => attemptsOfAgent(state, step))),
+    expected: expectedFor(again, state),
+  };
+}
+
 function attemptsOfAgent(state: RunState, step: StepState): readonly AttemptState[] {
   if (planStep(state.created.plan, step.id).kind !== 'agent') return [];
-  return step.attempts.filter(({ status }) => status !== 'never-started');
+  return step.attempts.filter(({ status, from }) => status !== 'never-started' && from === null);
 }
 
 function spentOn(attempts: readonly AttemptState[]): Spent {

@@ -171,6 +171,8 @@ export interface AttemptState {
   /** That was asked for, then the one that answered. */
   readonly model: string | null;
   readonly resumedFrom: number | null;
+  /** The run that made it, when a fork took it over: it has been paid there. */
+  readonly from: { readonly runId: string; readonly attempt: number } | null;
   readonly inputCheckpoint: Checkpoint;
   readonly checkpoint: Checkpoint | null;
   readonly setAside: Checkpoint | null;

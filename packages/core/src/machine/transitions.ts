@@ -32,6 +32,8 @@ export type StepTransitionEvent =
   | 'StepDenied'
   | 'StepBlocked'
   | 'StepSkipped'
+  | 'StepCarried'
+  | 'SkipCarried'
   | 'GatePassed'
   | 'StepFailed'
   | 'StepRequeued'
@@ -59,6 +61,8 @@ export const STEP_TRANSITIONS: readonly StepTransition[] = [
   { from: 'pending', event: 'StepDenied', to: 'blocked' },
   { from: 'pending', event: 'StepBlocked', to: 'blocked' },
   { from: 'pending', event: 'StepSkipped', to: 'skipped' },
+  { from: 'pending', event: 'StepCarried', to: 'succeeded' },
+  { from: 'pending', event: 'SkipCarried', to: 'skipped' },
   { from: 'pending', event: 'StepFailed', to: 'failed' },
   { from: 'pending', event: 'StepInvalidated', to: 'stale' },
   { from: 'blocked', event: 'StepReadied', to: 'ready' },

@@ -5,6 +5,8 @@ import type { ApplyMode, Checkpoint, Failure } from '../machine/events.ts';
 export interface WorkspaceSource {
   readonly projectDir: string;
   readonly baseCommit: string;
+  /** A run whose checkpoints it takes over, with what that run carried over from the project. */
+  readonly forkedFrom?: string;
 }
 
 export interface ChangedPath {

@@ -41,7 +41,7 @@ const SAMPLED = 199;
 
 /** Throws InvariantError with the whole story at the first thing that is wrong. */
 export function exploreRuns(plan: Plan, around: Surroundings, maxStates: number): Exploration {
-  const first = decide(TEST_RUN, null, COMMANDS.create(plan), testContext(RITA));
+  const first = decide(TEST_RUN, null, COMMANDS.create(plan, around.forkedFrom), testContext(RITA));
   if (!first.ok) throw new InvariantError('the run cannot be created');
   const root: Seen = { state: first.value.state, parent: null, move: null, before: [] };
   const queue = [root];

@@ -12,6 +12,7 @@ import type {
   AttemptEnd,
   Checkpoint,
   Failure,
+  Fork,
   PolicyVerdict,
   ResumeToken,
   RunEvent,
@@ -138,7 +139,10 @@ type Of<T extends RunCommand['type']> = Extract<RunCommand, { type: T }>;
 type RestOf<T extends RunCommand['type']> = Partial<Omit<Of<T>, 'type'>>;
 
 export const COMMANDS = {
-  create: (plan: Plan): RunCommand => ({ type: 'CreateRun', created: createdData(plan) }),
+  create: (plan: Plan, forkedFrom: Fork | null = null): RunCommand => ({
+    type: 'CreateRun',
+    created: { ...createdData(plan), ...(forkedFrom === null ? {} : { forkedFrom }) },
+  }),
   startRun: (): RunCommand => ({ type: 'StartRun', started: startedData() }),
   failStart: (): RunCommand => ({ type: 'FailRunStart', failure: testFailure('no_commit') }),
   evaluate: (step: StepId, evaluation: Evaluation = toStart(ALLOW)): RunCommand => ({

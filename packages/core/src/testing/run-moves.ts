@@ -4,7 +4,7 @@
  * back-off, and `LATE_MS`, after them.
  */
 import type { AttemptReportEnd, Evaluation, RequestSlot, RunCommand } from '../machine/commands.ts';
-import type { Actor, Checkpoint, PolicyVerdict } from '../machine/events.ts';
+import type { Actor, Checkpoint, Fork, PolicyVerdict } from '../machine/events.ts';
 import { lastAttempt, liveAttempt, planStep } from '../machine/state.ts';
 import type { ApprovalState, RunState, StepState } from '../machine/state.ts';
 import { isWriter } from '../plan/plan.ts';
@@ -70,6 +70,8 @@ export interface Surroundings {
   readonly escalates?: boolean;
   /** Whether admins override what blocks a step, and how many of them it takes. */
   readonly overrides?: readonly number[];
+  /** Where the run comes from, if it is a fork. */
+  readonly forkedFrom?: Fork;
   /** Whether people skip steps, or replace the plan. */
   readonly changes?: 'skips' | 'all';
   /** Messages that people tell the agent of each step, at most. */

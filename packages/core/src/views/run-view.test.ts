@@ -56,6 +56,7 @@ describe('the view of a run', () => {
     expect(runToView(state)).toEqual({
       id: 'run_1',
       removed: [],
+      forkedFrom: null,
       plan: { id: 'plan_1', name: 'test', revision: 1, digest: 'plan-digest' },
       ...{
         feature: null,
@@ -79,7 +80,7 @@ describe('the view of a run', () => {
           attempts: [
             {
               ...{ number: 1, status: 'succeeded', startedAt: TEST_AT, endedAt: TEST_AT },
-              ...{ exitCode: 0, resumedFrom: null, sandbox: 'bubblewrap', usage: null },
+              ...{ exitCode: 0, resumedFrom: null, from: null, sandbox: 'bubblewrap', usage: null },
               ...{ failure: null, output, checks: [check], session: testToken('s1') },
               ...{ versions: null, model: null },
               ...{ checkpoint: testCommit('1'), setAside: null, toolCalls: 0 },

@@ -14,6 +14,7 @@ import type {
   DecidingRule,
   Escalation,
   Failure,
+  Fork,
   OutputSummary,
   ResumeToken,
   Usage,
@@ -59,6 +60,14 @@ export interface RunView {
   readonly failure: Failure | null;
   readonly inputs: Readonly<Record<string, string | number | boolean>>;
   readonly baseCommit: string;
+  /** The run that it was forked off, and where. */
+  readonly forkedFrom: {
+    readonly runId: string;
+    readonly at: string | null;
+    readonly checkpoint: Checkpoint;
+    readonly steps: readonly string[];
+    readonly reason: string | null;
+  } | null;
   readonly checkpoint: Checkpoint | null;
   readonly notCarried: readonly string[];
   readonly requestedBy: Actor;
@@ -120,6 +129,8 @@ export interface AttemptView {
   readonly endedAt: string | null;
   readonly exitCode: number | null;
   readonly resumedFrom: number | null;
+  /** The run that made it, when a fork took it over. */
+  readonly from: AttemptState['from'];
   readonly sandbox: 'bubblewrap' | 'none';
   readonly usage: Usage | null;
   readonly failure: Failure | null;
@@ -178,6 +189,7 @@ export function runToView(state: RunState, quarantine: string | null = null): Ru
     failure: state.startFailure,
     inputs: created.inputs,
     baseCommit: created.baseCommit,
+    forkedFrom: forkToView(created.forkedFrom ?? null),
     checkpoint: state.checkpoint,
     notCarried: state.notCarried,
     requestedBy: state.requester,
@@ -193,6 +205,12 @@ export function runToView(state: RunState, quarantine: string | null = null): Ru
     ),
     removed: state.retired.map(({ step, planned }) => stepToView(state, step, planned)),
   };
+}
+
+function forkToView(fork: Fork | null): RunView['forkedFrom'] {
+  if (fork === null) return null;
+  const { runId, at, checkpoint, steps, reason } = fork;
+  return { runId, at, checkpoint, steps: steps.map(({ step }) => step), reason };
 }
 
 function applyingToView({ asked }: Applying): NonNullable<RunView['applying']> {
@@ -256,10 +274,21 @@ function stepToView(state: RunState, step: StepState, planned: Step): StepView {
 function attemptToView(attempt: AttemptState): AttemptView {
   const { number, status, startedAt, endedAt, exitCode, resumedFrom, sandbox, usage } = attempt;
   const { failure, output, checks, session, versions, model, checkpoint, setAside } = attempt;
-  const { toolCalls } = attempt;
+  const { toolCalls, from } = attempt;
   const agent = { session, versions, model, toolCalls };
   const outcome = { failure, output, checks, ...agent, checkpoint, setAside };
-  return { number, status, startedAt, endedAt, exitCode, resumedFrom, sandbox, usage, ...outcome };
+  return {
+    number,
+    status,
+    startedAt,
+    endedAt,
+    exitCode,
+    resumedFrom,
+    from,
+    sandbox,
+    usage,
+    ...outcome,
+  };
 }
 
 function stepReason(
@@ -298,8 +327,8 @@ function usageTotal(state: RunState): UsageTotal {
   const all = [...state.steps.values()].map((step) => ({ step, planned: planStep(plan, step.id) }));
   for (const { step, planned } of [...all, ...state.retired]) {
     if (planned.kind !== 'agent') continue;
-    for (const { usage, status } of step.attempts) {
-      if (status === 'never-started') continue;
+    for (const { usage, status, from } of step.attempts) {
+      if (status === 'never-started' || from !== null) continue;
       tokens += (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0);
       usd += usage?.usd ?? 0;
       if ((usage?.usd ?? null) === null) unknownCost = true;

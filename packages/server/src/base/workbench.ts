@@ -136,6 +136,11 @@ export interface ImpactSummary extends Impact {
   readonly digest: string;
 }
 
+/** What a fork would be, in the words of an action on the run that it is forked off. */
+export interface ForkSummary extends Omit<ImpactSummary, 'action'> {
+  readonly action: 'fork';
+}
+
 /** How a result is to be applied, as a person asks for it. */
 export interface ApplyRequest {
   readonly as: ApplyMode;
@@ -236,6 +241,18 @@ export interface Workbench {
     runId: string,
     request: ControlRequest,
     digest: string,
+    by: Caller,
+  ): Promise<Result<RunView, WorkbenchRefusal>>;
+  /** What a new run from a checkpoint would take over; changes nothing. `at` null: the newest checkpoint. */
+  previewFork(runId: string, at: string | null): Promise<Result<ForkSummary, WorkbenchRefusal>>;
+  /** Begins it, if the summary still has this digest where one is given. The new run. */
+  fork(
+    runId: string,
+    asked: {
+      readonly at: string | null;
+      readonly reason: string | null;
+      readonly digest: string | null;
+    },
     by: Caller,
   ): Promise<Result<RunView, WorkbenchRefusal>>;
   /** Lets a step start once although the policy says otherwise. */

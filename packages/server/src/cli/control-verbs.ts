@@ -67,6 +67,37 @@ export async function controlRun(
   return EXIT.done;
 }
 
+/** Begins a new run from a checkpoint of `id`. */
+export async function forkRun(
+  context: Context,
+  id: string,
+  at: string | null,
+  { reason, digest, isDryRun }: Pick<ControlOptions, 'reason' | 'digest' | 'isDryRun'>,
+): Promise<number> {
+  const found = await connectToRun(context, id);
+  if (!found.ok) return refuse(context, found.error);
+  const { client } = found.value.connection;
+  const { run } = found.value;
+  if (isDryRun) {
+    const summary = await client.preview(run.id, 'fork', { at });
+    if (!summary.ok) return refuse(context, problemToRefusal(summary.error));
+    if (context.isJson) context.writeJson(summary.value);
+    else for (const line of impactToLines(run.id, summary.value)) context.say(...line);
+    return EXIT.done;
+  }
+  const forked = await client.fork(run.id, { at, reason, digest });
+  if (!forked.ok) return refuse(context, problemToRefusal(forked.error));
+  if (context.isJson) {
+    context.writeJson(forked.value);
+    return EXIT.done;
+  }
+  const { id: newId, forkedFrom } = forked.value;
+  const taken = forkedFrom?.steps ?? [];
+  context.say(`Run ${newId} begins from ${run.id}: ${taken.length} steps are done already.`);
+  context.say(`Follow it: ccdash watch ${newId}`);
+  return EXIT.done;
+}
+
 /** As `controlRun`, with what the flags say that a step is to have otherwise. */
 export async function controlWithChange(
   context: Context,

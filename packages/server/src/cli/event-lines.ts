@@ -207,6 +207,9 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
               : `by ${event.actor.id}: ${event.data.reason ?? 'no reason given'}`,
           ),
         ];
+      case 'StepCarried':
+      case 'SkipCarried':
+        return [transition(event, 'still', event.data.step, 'taken over', '')];
       case 'ChangeAsked':
         // The request that asks for it, or the change itself, comes right after.
         return [];

@@ -290,6 +290,23 @@ function addRunVerbs(program: Command, act: Act): void {
   control('retry', 'some step', 'run failed steps again, from where they began');
   control('skip', 'a step', 'go on without a step; the policy may ask people first');
   program
+    .command('fork')
+    .description('begin a new run from a checkpoint of another, also of one that was canceled')
+    .argument('<run>')
+    .option('--at <step>', 'the step after which it begins (default: the newest checkpoint)')
+    .option('--reason <text>', 'kept in the log')
+    .option('--dry-run', 'only say what it would take over', false)
+    .option('--digest <digest>', 'of the summary you looked at: does that or nothing')
+    .action((id: string, options: ControlFlags & { at?: string }) =>
+      act(async (context) => {
+        const { at, reason, dryRun, digest } = options;
+        const { forkRun } = await import('./control-verbs.ts');
+        return forkRun(context, id, at ?? null, {
+          ...{ reason: reason ?? null, digest: digest ?? null, isDryRun: dryRun },
+        });
+      }),
+    );
+  program
     .command('replan')
     .description('let a run follow another plan; what the new one leaves as it was stays done')
     .argument('<run>')

@@ -141,6 +141,7 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   AlreadyDecided: EXIT.conflict,
   NotOverridable: EXIT.refused,
   ChangeDenied: EXIT.refused,
+  NothingToFork: EXIT.conflict,
   PlanUnfit: EXIT.conflict,
   ReasonTooShort: EXIT.usage,
   ReasonRequired: EXIT.usage,

@@ -58,6 +58,7 @@ export function raiseHint(runId: string, id: StepId): string {
 
 /** At least so much: what nobody knows counts as nothing here. */
 function usedBy(attempts: readonly AttemptState[], name: keyof Budget): number {
+  // What a fork took over was paid by the run that made it: it has no usage here.
   return attempts.reduce((sum, { usage }) => {
     if (name !== 'tokens') return sum + (usage?.[name] ?? 0);
     return sum + (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0);

@@ -27,6 +27,7 @@ import type { EngineDeps } from './deps.ts';
 import type { Engine } from './engine.ts';
 import { commandFacts, startPolicyFacts } from './facts.ts';
 import { isSameImpact, summarize } from './impact.ts';
+import { createForks } from './forks.ts';
 import { resolveInputs } from './inputs.ts';
 import { createMetrics } from './metrics.ts';
 import { createSavedPlans } from './saved-plans.ts';
@@ -202,6 +203,7 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     preview: (runId, asked, by) => summarize(deps, plans, stateOf(runId), runId, asked, by),
     requestAgreed,
     ...createApply(deps, engine),
+    ...createForks(deps, engine),
     ...createDiffs(deps, engine),
     approvals: () =>
       statesNewestFirst().flatMap((state) =>
@@ -220,8 +222,9 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     subscribe: (listener) => engine.subscribe(listener),
     outputPath: (runId, step, attempt) => {
       const state = stateOf(runId);
-      const known = state !== null && attemptsOf(state, step)[attempt - 1] !== undefined;
-      return known ? hosts.outputPathOf({ runId, step, attempt }) : null;
+      const known = state === null ? undefined : attemptsOf(state, step)[attempt - 1];
+      if (known === undefined) return null;
+      return hosts.outputPathOf({ runId, attempt, ...known.from, step });
     },
     recording: (runId) => {
       const state = stateOf(runId);

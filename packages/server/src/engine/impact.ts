@@ -64,7 +64,7 @@ function impactNow(
   return command.ok ? impactOf(state, command.value, context) : command;
 }
 
-function sideEffectsOf(
+export function sideEffectsOf(
   deps: EngineDeps,
   state: RunState,
   { again }: Impact,

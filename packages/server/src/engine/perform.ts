@@ -56,14 +56,24 @@ async function applyResult(deps: EngineDeps, run: RunHandle): Promise<Performed>
 
 async function prepareWorkspace(deps: EngineDeps, run: RunHandle): Promise<Performed> {
   const { projectDir } = deps;
-  const { baseCommit } = run.state().created;
+  const { baseCommit, forkedFrom = null } = run.state().created;
   const inspected = await deps.workspaces.inspect(projectDir);
   const made = inspected.ok
-    ? await deps.workspaces.create(run.runId, { projectDir, baseCommit })
+    ? await deps.workspaces.create(run.runId, {
+        ...{ projectDir, baseCommit },
+        ...(forkedFrom === null ? {} : { forkedFrom: forkedFrom.runId }),
+      })
     : inspected;
   if (!made.ok) {
     const failed = await run.apply({ type: 'FailRunStart', failure: made.error });
     return failed.ok ? 'done' : 'again';
+  }
+  if (forkedFrom !== null) {
+    const set = await deps.workspaces.restore(run.runId, forkedFrom.checkpoint, 'forked');
+    if (!set.ok) {
+      const failed = await run.apply({ type: 'FailRunStart', failure: set.error });
+      return failed.ok ? 'done' : 'again';
+    }
   }
   deps.crashPoint?.('workspace-made', run.runId);
   const notCarried = inspected.ok ? inspected.value.notCarried : [];

@@ -24,6 +24,7 @@ import {
   tellRequest,
   planTextRequest,
   previewQuery,
+  forkRequest,
   replanRequest,
   restartRequest,
   revisionQuery,
@@ -265,6 +266,13 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
     retryRun: (call) => {
       const { digest, ...asked } = call.body(controlRequest);
       return control(call, { type: 'retry', ...asked }, digest);
+    },
+    forkRun: async (call) => {
+      const asked = call.body(forkRequest);
+      const runId = call.param('id');
+      return call.query(previewQuery).preview
+        ? answer(await workbench.previewFork(runId, asked.at))
+        : answer(await workbench.fork(runId, asked, call.caller), 201);
     },
     skipStep: (call) => {
       const { digest, ...asked } = call.body(restartRequest);

@@ -167,6 +167,14 @@ function wordsFor(refusal: WorkbenchRefusal | PeopleRefusal): Words {
         detail: `Run ${refusal.runId} cannot go over to this plan: ${refusal.detail}.`,
         hint: `See what it has done: ccdash run show ${refusal.runId}`,
       };
+    case 'NothingToFork':
+      return {
+        detail:
+          refusal.at === null
+            ? `Run ${refusal.runId} has no checkpoint: its workspace was never made.`
+            : `Step ${refusal.at} of run ${refusal.runId} has no checkpoint: it has not succeeded.`,
+        hint: 'Name a step that has, or none for the newest checkpoint.',
+      };
     case 'NothingToRestart':
       return {
         detail: `Step ${refusal.step} is ${refusal.status} and has not begun.`,

@@ -25,7 +25,7 @@ import { refuse } from './workspace-failure.ts';
 export const BASE_REF = 'refs/ccdash/base';
 
 /**
- * `making`: where it is built; `made`: its name once it is whole. Neither is used by anything else meanwhile.
+ * `forked`: the run that it begins from, whose checkpoints it has then. `making`: where it is built; `made`: its name once it is whole. Neither is used by anything else meanwhile.
  * Errors: Failure `commit_missing`, and those of opening the project, of git and of the disk.
  */
 export async function makeWorkspace(
@@ -33,6 +33,7 @@ export async function makeWorkspace(
   source: WorkspaceSource,
   making: RunFolder,
   made: RunFolder,
+  forked: RunFolder | null,
 ): Promise<Result<Checkpoint, Failure>> {
   const { baseCommit } = source;
   const project = await openProject(git, source.projectDir);
@@ -41,7 +42,9 @@ export async function makeWorkspace(
   mkdirSync(dirname(making.root), { recursive: true, mode: 0o700 });
   mkdirSync(making.root, { mode: 0o700 });
   mkdirSync(making.objects, { mode: 0o700 });
-  const copied = await copyObjects(project.value.objects, making.objects);
+  // A fork needs nothing of the project that the other run had not taken already.
+  const objects = forked === null ? project.value.objects : join(forked.repository, 'objects');
+  const copied = await copyObjects(objects, making.objects);
   if (!copied.ok) return copied;
   const repository = await initRepository(git, project.value, making.repository, null);
   if (!repository.ok) return repository;

@@ -68,6 +68,15 @@ export function findRunFolder(folder: RunFolder): Result<RunFolder, Failure> {
   return missing(folder, folder.tree, hint);
 }
 
+/** For a fork: the work tree may be gone. Errors: Failure `workspace_missing`. */
+export function findCheckpoints(folder: RunFolder): Result<RunFolder, Failure> {
+  const lost = [folder.root, folder.repository, folder.objects].find(
+    (path) => problemOf(path) !== null,
+  );
+  if (lost === undefined) return ok(folder);
+  return missing(folder, lost, 'Bring the folder back, or start a new run of the plan.');
+}
+
 /** Whether the tree alone is gone, so that it can be made again from a checkpoint. */
 export function isTreeLost(folder: RunFolder): boolean {
   const kept = [folder.root, folder.repository, folder.objects, folder.pristine];

@@ -607,7 +607,6 @@ describe('what is missing', () => {
       const answers = await Promise.all([
         workspaces.checkpoint('run_1', base, 'a'),
         workspaces.restore('run_1', base, 'a'),
-        workspaces.changes('run_1', base, { ...base, tree: base.commit }),
         workspaces.readFile('run_1', 'readme.md', 10),
         workspaces.match('run_1', ['*']),
         workspaces.ready('run_1', 'a'),

@@ -1,10 +1,11 @@
 /** The workspaces of a project's runs, on the local disk with git. */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { assertInvariant, ok } from '@ccdash/core';
 import type { Checkpoint, Failure, Result, Workspaces } from '@ccdash/core';
 import { applyResult, previewApply } from './apply-result.ts';
 import { bytesToText } from './byte-path.ts';
-import { carriedPaths, carryOverPaths } from './carry-over.ts';
+import { carriedList, carriedPaths, carryOverPaths } from './carry-over.ts';
 import { isSameNotes, leftOutOf, notesToText } from './checkpoint-notes.ts';
 import {
   createCheckpointRepository,
@@ -20,7 +21,7 @@ import { baseCheckpoint, makeWorkspace } from './make-workspace.ts';
 import { matchWorkspaceFiles, readWorkspaceFile } from './read-workspace.ts';
 import { rebuildTree } from './rebuild-tree.ts';
 import { restoreTree } from './restore-tree.ts';
-import { findRunFolder, isTreeLost, runFolder } from './run-folder.ts';
+import { findCheckpoints, findRunFolder, isTreeLost, runFolder } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { refuse, systemErrorToFailure } from './workspace-failure.ts';
 
@@ -71,11 +72,19 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
           const making = runFolder(stateDir, runId, `.making-${runId}`);
           const found = existsSync(made.root) ? findRunFolder(made) : null;
           if (found !== null && !found.ok) return found;
+          const { forkedFrom } = source;
+          const forked =
+            forkedFrom === undefined ? ok(null) : findCheckpoints(folderOf(forkedFrom));
+          if (!forked.ok) return forked;
           const checkpoint =
             found === null
-              ? await makeWorkspace(git, source, making, made)
+              ? await makeWorkspace(git, source, making, made, forked.value)
               : await baseCheckpoint(git, made, source.baseCommit);
-          return checkpoint.ok ? ok({ checkpoint: checkpoint.value }) : checkpoint;
+          if (!checkpoint.ok) return checkpoint;
+          const there = (path: string): boolean => existsSync(join(source.projectDir, path));
+          const paths = forked.value === null ? [] : carriedList(forked.value).filter(there);
+          const carried = await carryOverPaths(made, source.projectDir, paths);
+          return carried.ok ? ok({ checkpoint: checkpoint.value }) : carried;
         }),
       ),
 
@@ -116,7 +125,7 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         const known = checkIds(from, to);
         if (!known.ok) return known;
         if (from.tree === to.tree) return ok([]);
-        const found = findRunFolder(folderOf(runId));
+        const found = findCheckpoints(folderOf(runId));
         if (!found.ok) return found;
         const changed = await createCheckpointRepository(git, found.value).changes(
           from.tree,
