@@ -3,7 +3,7 @@
  * validation, an approval. `--yes` decides as the demo's own user; `--keep` leaves the server running.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -112,15 +112,15 @@ async function decideAlone(demo: Demo, plan: string): Promise<number> {
   return exit;
 }
 
-/** Writes what the run was, and checks the log it stands in. */
+/** Writes what the run was, and checks that and the log it stands in. */
 function record(demo: Demo): number {
   const [newest] = ask(demo, ['runs']) as readonly { readonly id: string }[];
-  const path = join(demo.folder, `${newest?.id ?? 'run'}.json`);
-  const run = ask(demo, ['run', 'show', newest?.id ?? '']);
-  const audit = ask(demo, ['audit', 'verify']);
-  writeFileSync(path, `${JSON.stringify({ run, audit }, null, 2)}\n`);
+  const path = join(demo.folder, `${newest?.id ?? 'run'}.html`);
+  ask(demo, ['audit', 'verify']);
+  ask(demo, ['report', newest?.id ?? '', '--out', path]);
+  ask(demo, ['report', 'verify', path]);
   say('');
-  say(`The log is whole. The run's record: ${path}`);
+  say(`The log is whole. A report of the run, which proves itself: ${path}`);
   return 0;
 }
 

@@ -32,9 +32,10 @@ import type { People } from './base/people.ts';
 import { projectStateDir } from './base/project-state.ts';
 import { createRandomIds } from './base/random-ids.ts';
 import { createSystemClock } from './base/system-clock.ts';
+import type { ReportFormat } from './base/run-evidence.ts';
 import { replayLog } from './base/replay-log.ts';
 import type { PolicyDesk } from './base/policy-desk.ts';
-import type { Workbench } from './base/workbench.ts';
+import type { Workbench, WorkbenchRefusal } from './base/workbench.ts';
 import { assembleEngine } from './engine/assemble-engine.ts';
 import { createWorkbench } from './engine/create-workbench.ts';
 import type { CrashPoint, EngineDeps } from './engine/deps.ts';
@@ -59,10 +60,13 @@ import {
 } from './policy/project-policy.ts';
 import { initProject } from './project-config/init-project.ts';
 import { loadProjectConfig, readProjectConfig } from './project-config/load-project-config.ts';
+import { readReport, renderReport } from './report/report-file.ts';
 import { classifyCommand } from './risk/classify-command.ts';
 import { classifyTool } from './risk/classify-tool.ts';
 import { probeBubblewrap } from './sandbox/create-sandbox.ts';
 import { profileEnv } from './sandbox/profile-env.ts';
+import { verifyEvidence } from './store/run-evidence.ts';
+import type { EvidenceTrust } from './store/run-evidence.ts';
 import { acquireStateLock } from './store/lock.ts';
 import type { StateLocked } from './store/lock.ts';
 import { CHANGED_HINT } from './store/open-refusal.ts';
@@ -98,6 +102,7 @@ export interface OpenWorkbench {
   readonly workbench: Workbench;
   readonly people: People;
   readonly policy: PolicyDesk;
+  readonly report: (runId: string, format: ReportFormat) => Result<string, WorkbenchRefusal>;
   /** Lets go of the state folder; hosts go on. Idempotent. */
   close(): Promise<void>;
 }
@@ -316,7 +321,14 @@ export async function openWorkbench(
       return { ...verdict, does };
     },
   };
-  return ok({ workbench, people, policy: policyDesk, close: () => (closing ??= close()) });
+  const report: OpenWorkbench['report'] = (runId, format) => {
+    const evidence = store.evidence(runId);
+    if (!evidence.ok) return evidence;
+    if (evidence.value === null) return err({ type: 'RunNotFound', runId });
+    const made = renderReport(evidence.value, [...store.readRun(runId)], format);
+    return made.ok ? ok(made.value.file) : err({ type: 'Quarantined', runId, detail: made.error });
+  };
+  return ok({ workbench, people, policy: policyDesk, report, close: () => (closing ??= close()) });
 }
 
 /** Digests of what comes with the repository and takes effect only once its owner has accepted it. */
@@ -409,6 +421,34 @@ function trustedInLog(stateDir: string): Result<Trusted, Failure> {
   return ok(trusted);
 }
 
+/** What holds of a report: checked with nothing but the file, and what the reader has from elsewhere. */
+export interface VerifiedReport {
+  readonly runId: string;
+  readonly status: string;
+  readonly entries: number;
+  /** Entries of the log under the head. */
+  readonly size: number;
+  readonly root: string;
+  readonly publicKey: string;
+  readonly bypasses: readonly string[];
+}
+
+/** Errors: a sentence with the first thing that does not hold.       Rules: RP2, RP3, RP4, RP5 */
+export function verifyReport(file: string, trust: EvidenceTrust): Result<VerifiedReport, string> {
+  const read = readReport(file);
+  if (!read.ok) return read;
+  const { format, evidence } = read.value;
+  const proven = verifyEvidence(evidence, trust);
+  if (!proven.ok) return err(proven.error.detail);
+  const { events, ...log } = proven.value;
+  const again = renderReport(evidence, events, format);
+  if (!again.ok) return again;
+  const { file: same, report } = again.value;
+  if (same !== file) return err('its text is not what its entries say: somebody has changed it');
+  const { bypasses, run } = report;
+  return ok({ ...log, status: run.status, entries: events.length, bypasses });
+}
+
 /** The workbench with its HTTP API on loopback. `close` is idempotent; `closed` resolves after it. */
 export async function startServer(options: ServerOptions): Promise<Result<RunningServer, Failure>> {
   const { projectDir, stateHome, host, port } = options;
@@ -416,7 +456,7 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   const stateDir = projectStateDir(stateHome, projectDir);
   const opened = await openWorkbench({ projectDir, stateDir, say });
   if (!opened.ok) return opened;
-  const { workbench, people, policy } = opened.value;
+  const { workbench, people, policy, report } = opened.value;
   const close = (): Promise<void> => opened.value.close();
   let settle = (): void => undefined;
   const closed = new Promise<void>((resolve) => {
@@ -431,6 +471,7 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
     host,
     port,
     clock: createSystemClock(),
+    report,
     readPlan: (text, file) => checkPlan(text, { file, projectDir }),
     features: createFeatureIndex({ projectDir, cacheFile: join(stateDir, 'features.json') }),
     web: readWebFiles(webFolders()),

@@ -531,6 +531,7 @@ export async function openHttpFixture(
       check: async () => ({ ...verdictOf('requires_approval'), does: null }),
     },
     readPlan: (text, file) => parsePlan(text, { file }),
+    report: (runId) => err({ type: 'RunNotFound', runId }),
     stateDir,
     host: '127.0.0.1',
     port: 0,

@@ -202,6 +202,8 @@ export interface Client {
   /** Needs the digest of the summary. */
   apply(id: string, body: ApplyBody): Answer<RunView>;
   patch(id: string): Answer<Uint8Array>;
+  /** The file as it is to be kept. */
+  report(id: string, format: 'html' | 'md' | 'json'): Answer<string>;
   tell(id: string, step: string, body: TellBody): Answer<RunView>;
   pause(id: string, body: PauseBody): Answer<RunView>;
   resume(id: string, body: ControlBody): Answer<RunView>;
@@ -404,6 +406,10 @@ export function createClient(options: ClientOptions): Client {
     patch: async (id) => {
       const response = await request('GET', `${runPath(id)}/patch`);
       return response.ok ? ok(new Uint8Array(await response.value.arrayBuffer())) : response;
+    },
+    report: async (id, format) => {
+      const response = await request('GET', `${runPath(id)}/report?format=${format}`);
+      return response.ok ? ok(await response.value.text()) : response;
     },
     tell: (id, step, body) =>
       json('POST', `${runPath(id)}/steps/${encodeURIComponent(step)}/messages`, body),

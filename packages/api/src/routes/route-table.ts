@@ -26,6 +26,7 @@ import {
   previewQuery,
   forkRequest,
   replanRequest,
+  reportQuery,
   restartRequest,
   revisionQuery,
 } from '../schema/requests.ts';
@@ -69,7 +70,8 @@ export interface Route {
   /** Of every POST. */
   readonly body?: z.ZodType;
   readonly status: 200 | 201 | 202;
-  readonly response: z.ZodType | 'text/event-stream' | 'application/x-ndjson' | 'text/plain';
+  readonly response:
+    z.ZodType | 'text/event-stream' | 'application/x-ndjson' | 'text/plain' | 'text/html';
   /** Without a credential. */
   readonly isOpen?: true;
   /** Who may. Unless it says: everybody may read, and who operates may change things. */
@@ -100,6 +102,7 @@ export type RouteName =
   | 'attemptOutput'
   | 'recordingOfRun'
   | 'diffOfRun'
+  | 'reportOfRun'
   | 'cancelRun'
   | 'applyRun'
   | 'patchOfRun'
@@ -288,6 +291,14 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     query: diffQuery,
     status: 200,
     response: diffResponse,
+  },
+  reportOfRun: {
+    method: 'get',
+    path: '/runs/{id}/report',
+    summary: 'A report of the run that proves itself: ?format=html, or the same as md or json',
+    query: reportQuery,
+    status: 200,
+    response: 'text/html',
   },
   cancelRun: {
     method: 'post',

@@ -155,6 +155,10 @@ export interface DiffQuery {
   readonly attempt: number | null;
 }
 
+export interface ReportQuery {
+  readonly format: 'html' | 'md' | 'json';
+}
+
 export interface RevisionQuery {
   readonly revision?: number | undefined;
 }
@@ -264,6 +268,9 @@ export const applyRequest: z.ZodType<ApplyRequest> = z.strictObject({
   reason: reason.nullable().default(null),
 });
 
+export const reportQuery: z.ZodType<ReportQuery> = z.strictObject({
+  format: z.enum(['html', 'md', 'json']).default('html'),
+});
 export const previewQuery: z.ZodType<PreviewQuery> = z.strictObject({
   preview: z.stringbool().default(false),
 });

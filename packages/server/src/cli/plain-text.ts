@@ -1,28 +1,15 @@
 /** Text of agents, programs and documents, made harmless for a terminal. */
+import { HIDDEN_CHARACTERS } from '../base/visible-text.ts';
+
+export { toVisibleText } from '../base/visible-text.ts';
 
 // CSI, then the strings that end with ST or BEL (OSC, DCS, SOS, PM, APC), then two-byte escapes; 7-bit and 8-bit forms.
 const ESCAPE_SEQUENCES =
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?/g;
-// What is left of controls, and characters that change the order or the visibility of what stands around them.
-const CONTROLS =
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
-
 /** `text` without escape sequences and control characters; tabs and line feeds stay. */
 export function toPlainText(text: string): string {
-  return text.replaceAll('\r\n', '\n').replace(ESCAPE_SEQUENCES, '').replace(CONTROLS, '');
-}
-
-/**
- * `text` with each character that a terminal would act on, or not show, spelled out: `\\u001b`. For what is reviewed,
- * where nothing may be hidden; tabs and line feeds stay.
- */
-export function toVisibleText(text: string): string {
-  return text.replace(CONTROLS, (character) => {
-    const codes = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
-    return codes.map((code) => `\\u${code.toString(16).padStart(4, '0')}`).join('');
-  });
+  return text.replaceAll('\r\n', '\n').replace(ESCAPE_SEQUENCES, '').replace(HIDDEN_CHARACTERS, '');
 }
 
 /** `text` on one line, cut off at `width` characters. */

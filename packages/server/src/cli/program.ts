@@ -339,6 +339,36 @@ function addRunVerbs(program: Command, act: Act): void {
         (await import('./tell-verb.ts')).tellAgent(context, id, { step, text, restart }),
       ),
     );
+  const report = program
+    .command('report')
+    .description('a run, of any status, as one file that proves itself')
+    .helpCommand(false)
+    .argument('<run>')
+    .addOption(
+      new Option('--format <format>', 'a page that needs no network, Markdown, or JSON')
+        .choices(['html', 'md', 'json'])
+        .default('html'),
+    )
+    .option('--out <file>', 'a file that does not exist yet (default: stdout)')
+    .action((id: string, { format, out }: { format: 'html' | 'md' | 'json'; out?: string }) =>
+      act(async (context) =>
+        (await import('./report-verbs.ts')).writeReport(context, id, format, out ?? null),
+      ),
+    );
+  report
+    .command('verify')
+    .description('hold a report to its entries and its signed head, without a server')
+    .argument('<file>')
+    .option('--public-key <key>', 'the key of the log, from whoever runs it')
+    .option('--witness <file>', 'signed heads of the log, kept by somebody else')
+    .action((file: string, { publicKey, witness }: { publicKey?: string; witness?: string }) =>
+      act(async (context) =>
+        (await import('./report-verbs.ts')).verifyReportFile(context, file, {
+          publicKey: publicKey ?? null,
+          witness: witness ?? null,
+        }),
+      ),
+    );
   program
     .command('record')
     .description(

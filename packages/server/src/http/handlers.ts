@@ -26,6 +26,7 @@ import {
   previewQuery,
   forkRequest,
   replanRequest,
+  reportQuery,
   restartRequest,
   revisionQuery,
 } from '@ccdash/api';
@@ -36,6 +37,7 @@ import type { z } from 'zod';
 import type { Proof, Statement } from '../base/people.ts';
 import { planOfCommand } from '../base/command-plan.ts';
 import type { Features } from '../base/features.ts';
+import type { ReportFormat } from '../base/run-evidence.ts';
 import type { PolicyDesk } from '../base/policy-desk.ts';
 import type {
   Caller,
@@ -67,6 +69,8 @@ export interface HandlerOptions extends PeopleHandlerOptions {
   readonly features: Features;
   readonly policy: PolicyDesk;
   readonly readPlan: ReadPlan;
+  /** The report of a run that there is. */
+  readonly report: (runId: string, format: ReportFormat) => Result<string, WorkbenchRefusal>;
   readonly isReady: () => boolean;
   /** Asks for the end of the server; the answer to the request is still sent. */
   readonly requestShutdown: () => void;
@@ -90,6 +94,11 @@ export type Handler = (call: Call) => Promise<Response | Problem> | Response | P
 
 /** Lines of an export that are made at once, before others get a turn. */
 const EXPORT_LINES = 200;
+const REPORT_TYPES: Readonly<Record<ReportFormat, string>> = {
+  html: 'text/html; charset=utf-8',
+  md: 'text/markdown; charset=utf-8',
+  json: 'application/json',
+};
 const API_VERSION = '1.0.0';
 
 export function createHandlers(options: HandlerOptions): Readonly<Record<RouteName, Handler>> {
@@ -221,6 +230,18 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       const { follow } = call.query(outputQuery);
       return outputToResponse(path, call.headers.get('range'), follow ? isOver : null);
     },
+    reportOfRun: (call) =>
+      withRun(call, ({ id }) => {
+        const { format } = call.query(reportQuery);
+        const made = options.report(id, format);
+        if (!made.ok) return refusalToProblem(made.error);
+        return new Response(made.value, {
+          headers: {
+            'content-type': REPORT_TYPES[format],
+            'content-disposition': `attachment; filename="${id}.${format}"`,
+          },
+        });
+      }),
     recordingOfRun: (call) => withRun(call, ({ id }) => Response.json(workbench.recording(id))),
     diffOfRun: async (call) => {
       const { step, attempt } = call.query(diffQuery);

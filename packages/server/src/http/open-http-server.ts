@@ -11,7 +11,7 @@ import type { PolicyDesk } from '../base/policy-desk.ts';
 import { createHttpApp } from './create-http-app.ts';
 import { createCredentials } from './credentials.ts';
 import { allowedHosts } from './guards.ts';
-import type { ReadPlan } from './handlers.ts';
+import type { HandlerOptions, ReadPlan } from './handlers.ts';
 import { loginUrl } from './people-handlers.ts';
 import { openToken } from './token-file.ts';
 import type { WebFiles } from './web-files.ts';
@@ -24,6 +24,7 @@ export interface HttpServerOptions {
   readonly features: Features;
   readonly policy: PolicyDesk;
   readonly readPlan: ReadPlan;
+  readonly report: HandlerOptions['report'];
   /** Of mode 0700; holds the token. */
   readonly stateDir: string;
   /** `127.0.0.1`, `::1` or `localhost`. */

@@ -23,6 +23,8 @@ import { CHANGED_HINT, RESTORE_HINT } from './open-refusal.ts';
 import type { OpenRefusal } from './open-refusal.ts';
 import { prepareLog } from './prepare-log.ts';
 import type { LogIdentity } from './prepare-log.ts';
+import { runEvidence } from './run-evidence.ts';
+import type { RunEvidence } from './run-evidence.ts';
 import type { SigningKey } from './signing-key.ts';
 import { EVENT_COLUMNS, eventToBody, recordToRow, rowToEvent } from './stored-row.ts';
 import type { DecodeEvent } from './stored-row.ts';
@@ -59,6 +61,8 @@ export interface SqliteEventStore extends EventStore {
   check(): Promise<string | null>;
   /** Lines of an export (`export-log.ts`) of the log as it is now, under a head over all of it. */
   exportLog(): Result<Iterable<string>, StoreUnavailable>;
+  /** The entries of a run and the proof that they stand in the log, under a head over all of it; null: no such run. */
+  evidence(runId: string): Result<RunEvidence | null, StoreUnavailable>;
 }
 
 /**
@@ -211,6 +215,10 @@ function createStore(
     exportLog() {
       const sealed = writer.seal();
       return sealed.ok ? ok(exportLog(db, key.publicKey, size())) : sealed;
+    },
+    evidence(runId) {
+      const sealed = writer.seal();
+      return sealed.ok ? ok(runEvidence(db, key.publicKey, runId)) : sealed;
     },
     close() {
       if (isClosed) return;

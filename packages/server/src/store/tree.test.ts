@@ -5,6 +5,8 @@ import {
   inclusionProof,
   leafHash,
   rootOf,
+  rootOfSet,
+  setProof,
   verifyConsistency,
   verifyInclusion,
 } from './tree.ts';
@@ -112,5 +114,33 @@ describe('the hash tree', () => {
   test('[LG9] has no proof for what is not in it', () => {
     expect(() => inclusionProof(prefix(3), 3)).toThrow(RangeError);
     expect(() => consistencyProof(prefix(3), 4)).toThrow(RangeError);
+  });
+});
+
+describe('the proof of a set', () => {
+  test('[RP2] makes the root with its leaves, whichever they are, and with no others', () => {
+    const root = rootOf(leaves);
+    const sets = [[0], [SIZE - 1], [3, 4, 5, 40], [1, 33, 64, 69], [...leaves.keys()]];
+    for (const indices of sets) {
+      const members = indices.map((index) => ({ index, leaf: leaves[index] ?? other }));
+      const proof = setProof(leaves, indices);
+      expect(rootOfSet(SIZE, members, proof)).toEqual(root);
+      for (const wrong of tampered(proof)) {
+        expect(rootOfSet(SIZE, members, wrong)?.equals(root) ?? false).toBe(false);
+      }
+      for (const [i, member] of members.entries()) {
+        const changed = members.with(i, { ...member, leaf: other });
+        expect(rootOfSet(SIZE, changed, proof)?.equals(root)).toBe(false);
+        expect(rootOfSet(SIZE, members.toSpliced(i, 1), proof)?.equals(root) ?? false).toBe(false);
+      }
+    }
+  });
+
+  test('[RP2] is none for leaves out of order, twice, or beyond the tree', () => {
+    const leaf = leaves[1] ?? other;
+    for (const indices of [[], [1, 1], [2, 1], [-1], [0.5], [SIZE]]) {
+      const members = indices.map((index) => ({ index, leaf }));
+      expect(rootOfSet(SIZE, members, setProof(leaves, [1]))).toBe(null);
+    }
   });
 });

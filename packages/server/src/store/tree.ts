@@ -97,6 +97,51 @@ export function verifyConsistency(claim: ConsistencyClaim): boolean {
   return last === 0 && first.equals(firstRoot) && second.equals(secondRoot);
 }
 
+/**
+ * Hashes of the largest subtrees that hold none of the leaves `indices`, left to right: with those leaves they make the
+ * root, so that one short list proves all of them.
+ * Shape:  `indices` ascending, each once, each below the number of leaves.
+ */
+export function setProof(leaves: readonly Buffer[], indices: readonly number[]): readonly Buffer[] {
+  if (indices.length === 0) return [rootOf(leaves)];
+  if (leaves.length === 1) return [];
+  const split = splitOf(leaves.length);
+  const left = indices.filter((index) => index < split);
+  const right = indices.slice(left.length).map((index) => index - split);
+  return [...setProof(leaves.slice(0, split), left), ...setProof(leaves.slice(split), right)];
+}
+
+/** A leaf and where it stands. */
+export interface Member {
+  readonly index: number;
+  readonly leaf: Buffer;
+}
+
+/** The root that `members`, by ascending index, and their `setProof` make in a tree of `size`; null when they make none. */
+export function rootOfSet(
+  size: number,
+  members: readonly Member[],
+  proof: readonly Buffer[],
+): Buffer | null {
+  const isOrdered = members.every(({ index }, i) => {
+    return Number.isSafeInteger(index) && index > (members[i - 1]?.index ?? -1) && index < size;
+  });
+  if (!isOrdered || members.length === 0 || !Number.isSafeInteger(size)) return null;
+  const rest = [...proof];
+  const hashOf = (start: number, end: number, inside: readonly Member[]): Buffer | null => {
+    const [only] = inside;
+    if (only === undefined) return rest.shift() ?? null;
+    if (end - start === 1) return only.leaf;
+    const middle = start + splitOf(end - start);
+    const count = inside.filter(({ index }) => index < middle).length;
+    const left = hashOf(start, middle, inside.slice(0, count));
+    const right = left && hashOf(middle, end, inside.slice(count));
+    return left && right && nodeHash(left, right);
+  };
+  const root = hashOf(0, size, members);
+  return rest.length === 0 ? root : null;
+}
+
 function subproof(leaves: readonly Buffer[], size: number, isWhole: boolean): readonly Buffer[] {
   if (size === leaves.length) return isWhole ? [] : [rootOf(leaves)];
   const split = splitOf(leaves.length);
