@@ -164,3 +164,5 @@ export { figuresOf, metricsOf } from './views/metrics.ts';
 export type { Cost, CostRow, MetricsView, RunFigures, Share, Spread } from './views/metrics.ts';
 export { approvalToView, runToView } from './views/run-view.ts';
 export type { ApprovalView, AttemptView, RunView, StepView, UsageTotal } from './views/run-view.ts';
+export { waysOn } from './views/ways-on.ts';
+export type { Way } from './views/ways-on.ts';

@@ -338,6 +338,18 @@ describe('lists and control', () => {
     expect(text.stdout).toContain('build  succeeded');
   });
 
+  test('[RC47] who launches a second run of a feature, or looks at one, is told of the other', async () => {
+    const feature = ['--feature', 'twice'] as const;
+    const alone = await cli.run('run', 'hold.yaml', ...feature, '--detach');
+    expect(alone.stderr).toBe('');
+    const first = newestRun();
+    const launched = await cli.run('run', 'hold.yaml', ...feature, '--detach');
+    expect(launched.stderr).toContain(`Run ${first} works on twice as well`);
+    const shown = await cli.run('run', 'show', first);
+    expect(shown.stderr).toContain(`Run ${newestRun()} works on twice as well`);
+    for (const id of [first, newestRun()]) await cli.run('cancel', id);
+  });
+
   test('[CL12] resume and retry name the step, and say how the run stands', async () => {
     await cli.run('run', 'gone.yaml', '--detach');
     const id = newestRun();

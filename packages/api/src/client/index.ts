@@ -22,7 +22,7 @@ export type {
 export { readSse } from './sse.ts';
 export type { SseFrame } from './sse.ts';
 /** What the client speaks of, so that its users need nothing else. */
-export { err, ok } from '@ccdash/core';
+export { err, ok, waysOn } from '@ccdash/core';
 export type {
   Actor,
   AdapterView,

@@ -1,4 +1,5 @@
 /** Runs for people: in a list, in full, and in a few words at the end. */
+import { waysOn } from '@ccdash/api/client';
 import type { RunView } from '@ccdash/api/client';
 import type { Context, Span } from './context.ts';
 import type { Line } from './event-lines.ts';
@@ -30,7 +31,7 @@ export function runToLines(context: Context, run: RunView): readonly Line[] {
       feature === null ? '' : `, feature ${feature}`,
     ],
     ...(given.length === 0 ? [] : [[`  inputs: ${given.join(', ')}`]]),
-    [`  from commit ${run.baseCommit.slice(0, 12)}`],
+    [`  from commit ${run.baseCommit.slice(0, 12)}`, forkText(run)],
     ...run.notCarried.map((text): Line => [quiet(`  workspace: ${text}`)]),
     ...(run.paused === null ? [] : [pausedLine(run.paused)]),
     ...run.overrides.map((each) => overrideLine(each)),
@@ -38,10 +39,49 @@ export function runToLines(context: Context, run: RunView): readonly Line[] {
       ? []
       : [[`  ${run.failure.message}`], [quiet(`  ${run.failure.hint ?? ''}`)]]),
     [''],
-    ...run.steps.flatMap((step) => stepToLines(context, step, width)),
+    ...run.steps.flatMap((step) => [
+      ...stepToLines(context, step, width),
+      ...attemptToLines(run, step),
+    ]),
+    ...(run.removed.length === 0 ? [] : [[quiet('  left the plan:')]]),
+    ...run.removed.flatMap((step) => [
+      ...stepToLines(context, step, width),
+      ...attemptToLines(run, step),
+    ]),
     [''],
     ...summaryToLines(context, run),
+    ...waysToLines(run),
   ];
+}
+
+/** What each way on would do; `--dry-run` of any of them says it in full. */
+function waysToLines(run: RunView): readonly Line[] {
+  const ways = waysOn(run).map(({ verb, of, takes, does }): Line => {
+    const subject = verb === 'approve' ? [of] : [run.id, of];
+    const words = ['ccdash', verb, ...subject, takes].filter((word) => word !== null);
+    return [`    ${words.join(' ')}`, quiet(`  ${does}`)];
+  });
+  return ways.length === 0 ? [] : [['  what you can do:'], ...ways];
+}
+
+/** Of an attempt that did not succeed: what it printed and changed can be looked at. */
+function attemptToLines(run: RunView, step: RunView['steps'][number]): readonly Line[] {
+  return step.attempts
+    .filter(
+      ({ status }) => status !== 'succeeded' && status !== 'running' && status !== 'never-started',
+    )
+    .map(({ number, status, setAside }): Line => {
+      const where = `${run.id} ${step.id} --attempt ${number}`;
+      const changes = setAside === null ? '' : `, what it changed: ccdash diff ${where}`;
+      return [quiet(`      attempt ${number} ${status}: ccdash logs ${where}${changes}`)];
+    });
+}
+
+function forkText({ forkedFrom }: RunView): string {
+  if (forkedFrom === null) return '';
+  const { runId, at, checkpoint } = forkedFrom;
+  const where = at === null ? checkpoint.commit.slice(0, 12) : `after ${at}`;
+  return `, forked off ${runId} ${where}`;
 }
 
 function pausedLine({ by, reason, atMs }: NonNullable<RunView['paused']>): Line {

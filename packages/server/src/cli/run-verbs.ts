@@ -1,7 +1,7 @@
 /** Verbs that launch, list, follow and control runs. */
 import { resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
-import type { Result, RunView } from '@ccdash/api/client';
+import type { Client, Result, RunView } from '@ccdash/api/client';
 import { err, ok } from '@ccdash/api/client';
 import { connect } from './connect.ts';
 import type { Connection } from './connect.ts';
@@ -116,8 +116,26 @@ export async function showRun(context: Context, id: string): Promise<number> {
   const { run } = found.value;
   if (context.isJson) context.writeJson(run);
   else for (const line of runToLines(context, run)) context.say(...line);
+  await sayOthers(context, found.value.connection.client, run);
   return EXIT.done;
 }
+
+/** Two runs of one feature at once work on the same thing in workspaces of their own: people should know. */
+async function sayOthers(context: Context, client: Client, run: RunView): Promise<void> {
+  if (run.feature === null || OVER.has(run.status)) return;
+  const runs = await client.runs();
+  if (!runs.ok) return;
+  const others = runs.value.filter(
+    ({ id, feature, status }) => id !== run.id && feature === run.feature && !OVER.has(status),
+  );
+  for (const { id, status } of others) {
+    context.warn(
+      `Run ${id} works on ${run.feature} as well (${status}); their results may conflict.`,
+    );
+  }
+}
+
+const OVER: ReadonlySet<RunView['status']> = new Set(['succeeded', 'failed', 'canceled']);
 
 export async function watchRun(context: Context, id: string): Promise<number> {
   const found = await connectToRun(context, id);
@@ -149,6 +167,7 @@ async function launch(
   const launched = await client.launch(id, { revision, feature, inputs });
   if (!launched.ok) return refuse(context, problemToRefusal(launched.error));
   const run = launched.value;
+  await sayOthers(context, client, run);
   if (!isDetached) return follow(context, connection.value, run.id);
   if (context.isJson) {
     context.writeJson(run);

@@ -49,7 +49,7 @@ function wordsFor(refusal: WorkbenchRefusal | PeopleRefusal): Words {
     case 'RunNotFound':
       return { detail: `There is no run ${refusal.runId}.`, hint: 'List the runs: ccdash runs' };
     case 'RunOver':
-      return { detail: `Run ${refusal.runId} is ${refusal.status}.`, hint: 'Launch a new run.' };
+      return { detail: `Run ${refusal.runId} is ${refusal.status}.`, hint: wayOnFrom(refusal) };
     case 'StepNotFound':
       return {
         detail: `Run ${refusal.runId} has no step ${refusal.step}.`,
@@ -140,7 +140,7 @@ function wordsFor(refusal: WorkbenchRefusal | PeopleRefusal): Words {
     case 'NothingToResume':
       return {
         detail: `Run ${refusal.runId} is ${refusal.status}; it is not paused, and no step of it is interrupted.`,
-        hint: `Look at it: ccdash run show ${refusal.runId}`,
+        hint: `See what you can do: ccdash run show ${refusal.runId}`,
       };
     case 'NothingToRetry': {
       const { runId, interrupted } = refusal;
@@ -154,7 +154,7 @@ function wordsFor(refusal: WorkbenchRefusal | PeopleRefusal): Words {
       }
       return {
         detail: `Run ${refusal.runId} is ${refusal.status}; no step of it can be tried again.`,
-        hint: `Look at it: ccdash run show ${refusal.runId}`,
+        hint: `See what you can do: ccdash run show ${refusal.runId}`,
       };
     }
     case 'ChangeDenied':
@@ -253,6 +253,12 @@ function wordsFor(refusal: WorkbenchRefusal | PeopleRefusal): Words {
     default:
       return unreachable(refusal);
   }
+}
+
+/** What has been canceled goes on by a fork alone. */
+function wayOnFrom({ runId, status }: { readonly runId: string; readonly status: string }): string {
+  if (!status.startsWith('cancel')) return 'Launch a new run.';
+  return `Go on from what it has done: ccdash fork ${runId}`;
 }
 
 function sentence(text: string): string {
