@@ -21,7 +21,7 @@ import type {
   StoredEvent,
 } from '@ccdash/core';
 import type { CaseResult } from './agents/conformance/check-adapter.ts';
-import { PROVIDER_VARIABLES } from './agents/gateway/services.ts';
+import { PROVIDER_KEYS, PROVIDER_VARIABLES } from './agents/gateway/services.ts';
 import { recordingOf } from './agents/recording/recording.ts';
 import { createAdapters } from './agents/registry.ts';
 import { createArtifactStore } from './artifacts/artifact-store.ts';
@@ -45,6 +45,8 @@ import { createAttemptHosts } from './host/attempt-hosts.ts';
 import { openHttpServer } from './http/open-http-server.ts';
 import { readWebFiles } from './http/web-files.ts';
 import { createPeople } from './people/create-people.ts';
+import { createOsKeyring } from './keyring/os-keyring.ts';
+import type { Keyring } from './keyring/os-keyring.ts';
 import { evaluateCondition } from './plans/conditions.ts';
 import { checkPlan, loadPlan } from './plans/load-plan.ts';
 import { renderTemplate } from './plans/templates.ts';
@@ -212,6 +214,7 @@ export async function openWorkbench(
   const workspaces = createWorkspaces({ stateDir });
   const artifacts = createArtifactStore(join(stateDir, 'artifacts'));
   const scriptFile = process.env['CCDASH_SCRIPTED_MODEL'];
+  const keyring = createOsKeyring({ platform: process.platform, env: process.env });
   const deps: EngineDeps = {
     store,
     decodeRunEvent: decodeStored,
@@ -237,7 +240,8 @@ export async function openWorkbench(
           ({ decision, approver }) => decision === 'approve' && people.hasLost(approver, requires),
         )
         .map(({ approver }) => approver),
-    providerSecrets,
+    // A scripted model needs no key, and nobody is to be asked to unlock one for it.
+    providerSecrets: async () => (scriptFile === undefined ? providerSecrets(keyring, say) : {}),
     profileEnv: (profile) => profileEnv(profile, process.env),
     readPaths: config.value.config.sandbox.read,
     orphanLimitMs: config.value.config.orphanLimitMs,
@@ -545,12 +549,27 @@ function hostCommand(): { command: readonly [string, ...string[]]; env: Record<s
   };
 }
 
-/** What reaches the model gateway alone, of the server's environment: the keys, and where the services are. */
-function providerSecrets(): Readonly<Record<string, string>> {
+/**
+ * What reaches the model gateway alone: the keys, of the environment or else of the keyring, and where the services
+ * are. Looked up for each attempt, so that a key that is put there counts at once.
+ */
+async function providerSecrets(
+  keyring: Keyring,
+  say: (line: string) => void,
+): Promise<Readonly<Record<string, string>>> {
   const found: Record<string, string> = {};
   for (const name of PROVIDER_VARIABLES) {
     const value = process.env[name];
     if (value !== undefined) found[name] = value;
+  }
+  for (const name of PROVIDER_KEYS) {
+    if ((found[name] ?? '') !== '') continue;
+    try {
+      const key = await keyring.read(name);
+      if (key !== null) found[name] = key;
+    } catch (error) {
+      say(error instanceof Error ? error.message : String(error));
+    }
   }
   return found;
 }

@@ -36,6 +36,12 @@ describe('the real Codex', () => {
       turns: [
         { calls: [{ bash: 'pwd' }] },
         { calls: [{ tool: { name: 'exec_command', input } }] },
+        // Without a reason it looks like any other command, but for the program's own record.
+        {
+          calls: [
+            { tool: { name: 'exec_command', input: { ...input, justification: undefined } } },
+          ],
+        },
         { say: 'Done.' },
       ],
     };
@@ -44,7 +50,7 @@ describe('the real Codex', () => {
     expect(questions.map(({ title }) => title)).toEqual(['Run pwd']);
     expect(bench.read('out.txt')).toBeNull();
     const ends = facts.flatMap((fact) => (fact.type === 'tool-ended' ? [fact.status] : []));
-    expect(ends).toEqual(['ok', 'denied']);
+    expect(ends).toEqual(['ok', 'denied', 'denied']);
   });
 
   test('[AG34] tells what each command ended with', async () => {
@@ -73,5 +79,44 @@ describe('the real Codex', () => {
     for (const file of filesBelow(bench.stateDir)) {
       expect(readFileSync(file).includes(BENCH_TOKEN), file).toBe(false);
     }
+  });
+
+  test('[AG113] tells every call that its own record has, those included that were refused or were none', async () => {
+    const bench = await openBench();
+    const calls = [
+      { bash: 'true' },
+      { bash: 'touch denied.txt' },
+      {
+        tool: {
+          name: 'exec_command',
+          input: { cmd: 'id', sandbox_permissions: 'require_escalated' },
+        },
+      },
+      { write: { path: 'denied.txt', content: 'x' } },
+      { edit: { path: 'missing.txt', old: 'a', new: 'b' } },
+      { write: { path: '../outside/x.txt', content: 'x' } },
+      { tool: { name: 'no_such_tool', input: { a: 1 } } },
+      { tool: { name: 'exec_command', input: { cmd: 7 } } },
+    ];
+    const script = { turns: [...calls.map((call) => ({ calls: [call] })), { say: 'Done.' }] };
+    const { handle, facts } = bench.start({
+      turns: [],
+      scripts: [script],
+      gate: async ({ title }) =>
+        title.includes('denied') ? { decision: 'deny', reason: 'no' } : { decision: 'allow' },
+    });
+    expect((await handle.done).status).toBe('succeeded');
+    const rollout = filesBelow(bench.stateDir).find((file) => /rollout-.*\.jsonl$/.test(file));
+    const recorded = readFileSync(rollout ?? '', 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => (JSON.parse(line) as { payload: { type?: string; call_id?: string } }).payload)
+      .filter(({ type = '' }) => /^(function|custom_tool)_call$/.test(type))
+      .map(({ call_id: id }) => id);
+    expect(recorded).toHaveLength(calls.length);
+    const told = facts.flatMap((fact) => (fact.type === 'tool-ended' ? [fact.callId] : []));
+    expect(told.toSorted()).toEqual(recorded.toSorted());
+    const wrong = facts.filter((fact) => fact.type === 'tool-ended' && fact.status === 'ok');
+    expect(wrong).toHaveLength(1);
   });
 });

@@ -258,7 +258,8 @@ export const AGENT_ADAPTER_CASES: readonly AgentAdapterCase[] = [
     name: 'canceled during a tool, nothing of it runs and nothing comes after it',
     run: async ({ createBench }) => {
       const bench = await createBench();
-      const mark = 'agent-adapter-cases-71500';
+      // Of this bench alone: others may run beside it.
+      const mark = `${bench.outside}/mark`;
       const { handle, facts, questions } = bench.start({
         turns: [
           { calls: [{ bash: `touch started; tail -f /dev/null --pid=1; echo ${mark}` }] },

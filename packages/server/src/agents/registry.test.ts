@@ -74,7 +74,7 @@ describe('the agents of this installation', () => {
       [{ ...token, adapterVersion: '0' }, dir, 'resume_refused'],
       [{ ...token, session: `../-work/${SESSION}` }, dir, 'session_gone'],
       [token, join(dir, 'elsewhere'), 'session_gone'],
-      [{ ...token, adapter: 'scripted' }, dir, 'resume_refused'],
+      [{ ...token, adapter: 'scripted' }, dir, 'session_gone'],
       [{ ...token, adapter: 'nobody' }, dir, 'unknown_adapter'],
     ] as const;
     for (const [other, stateDir, code] of refused) {

@@ -96,7 +96,7 @@ export interface EngineDeps {
     { readonly kind: 'service' } | { readonly kind: 'scripted'; readonly scriptFile: string };
   readonly secret: (name: string) => string | undefined;
   /** Key of the real service, for the gateway alone. */
-  readonly providerSecrets: () => Readonly<Record<string, string>>;
+  readonly providerSecrets: () => Promise<Readonly<Record<string, string>>>;
   /** Who has approved this, and may not decide it any more. */
   readonly revokedAmong: (approval: ApprovalState) => readonly string[];
   /** Admins there are beside this person. */

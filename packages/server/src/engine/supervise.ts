@@ -94,7 +94,7 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
       const value = deps.secret(name);
       if (value !== undefined) secrets[name] = value;
     }
-    const provider = prepared.work.kind === 'agent' ? deps.providerSecrets() : {};
+    const provider = prepared.work.kind === 'agent' ? await deps.providerSecrets() : {};
     await hosts.launch(
       {
         runId,

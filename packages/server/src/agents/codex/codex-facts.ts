@@ -1,13 +1,17 @@
 /** Codex's items, as facts that every adapter shares. Items that mean nothing here are passed over. */
-import type { AgentFactBody, Json, JsonObject } from '@ccdash/core';
+import type { AgentFactBody, FileChange, Json, JsonObject } from '@ccdash/core';
+import { changeToText, fileChange, unifiedChange } from '../tools/line-diff.ts';
 import { toolOfName, toolTitle } from '../tools/tool-names.ts';
 import type { Fields } from './json-rpc.ts';
+import type { RecordedCall } from './rollout.ts';
 
 /** A deed of an item: a command, or what a patch does to one file. */
 export interface Deed {
   readonly callId: string;
   readonly name: string;
   readonly input: JsonObject;
+  /** Of a patch: what it does to the file. */
+  readonly change: FileChange | null;
 }
 
 export interface FactReader {
@@ -17,6 +21,8 @@ export interface FactReader {
   deedsOf(itemId: string): readonly Deed[];
   /** Calls that have begun and not ended. */
   openCalls(): number;
+  /** Calls of the program's own record that nobody has told; they had no effect, or nobody knows. */
+  untold(calls: readonly RecordedCall[]): readonly AgentFactBody[];
   /** Ends of the calls that nobody has heard of again. */
   rest(): readonly AgentFactBody[];
 }
@@ -36,7 +42,7 @@ export function createFactReader({ workspace, isStopped }: FactReaderOptions): F
   function started(item: Fields): AgentFactBody[] {
     const id = textOf(item['id']);
     if (deedsByItem.has(id)) return [];
-    const deeds = deedsIn(item);
+    const deeds = deedsIn(item, workspace);
     if (deeds.length === 0) return [];
     deedsByItem.set(id, deeds);
     return deeds.map(({ callId, name, input }) => {
@@ -49,15 +55,18 @@ export function createFactReader({ workspace, isStopped }: FactReaderOptions): F
     });
   }
 
-  function ended(callId: string, item: Fields): AgentFactBody {
+  function ended({ callId, change }: Deed, item: Fields): AgentFactBody {
     open.delete(callId);
     const { status, exitCode } = item;
     const failed = isStopped() ? 'interrupted' : 'error';
     const isOk = status === 'completed' && (exitCode ?? 0) === 0;
     const end = status === 'declined' ? 'denied' : isOk ? 'ok' : failed;
+    const done = end === 'ok' ? change : null;
     return {
       ...{ type: 'tool-ended', callId, status: end, checkpoint: null },
-      summary: shortened(summaryOf(item)),
+      summary: done === null ? shortened(summaryOf(item)) : changeToText(done),
+      ...(typeof exitCode === 'number' ? { exitCode } : {}),
+      ...(done === null ? {} : { changes: [done] }),
     };
   }
 
@@ -71,10 +80,23 @@ export function createFactReader({ workspace, isStopped }: FactReaderOptions): F
       }
       const before = started(item);
       const deeds = deedsByItem.get(textOf(item['id'])) ?? [];
-      return [...before, ...deeds.map(({ callId }) => ended(callId, item))];
+      return [...before, ...deeds.map((deed) => ended(deed, item))];
     },
     deedsOf: (itemId) => deedsByItem.get(itemId) ?? [],
     openCalls: () => open.size,
+    untold: (calls) =>
+      calls
+        .filter(({ callId }) => !deedsByItem.has(callId))
+        .flatMap(({ callId, name, input, output }): AgentFactBody[] => {
+          const tool = toolOfName(name);
+          const title = toolTitle(name, input, workspace);
+          const end = output === null ? 'unknown' : 'error';
+          const summary = shortened(output ?? 'it ended without a result');
+          return [
+            { type: 'tool-started', callId, tool, name, title, input, agentPath: [] },
+            { type: 'tool-ended', callId, status: end, summary, checkpoint: null },
+          ];
+        }),
     rest: () => {
       const status = isStopped() ? 'interrupted' : 'unknown';
       const summary = 'it ended without a result; some of it may have taken effect';
@@ -87,38 +109,54 @@ export function createFactReader({ workspace, isStopped }: FactReaderOptions): F
   };
 }
 
-function deedsIn(item: Fields): readonly Deed[] {
+function deedsIn(item: Fields, workspace: string): readonly Deed[] {
   const id = textOf(item['id']);
+  const called = (name: string, input: JsonObject): Deed => {
+    return { callId: id, name, input, change: null };
+  };
   switch (item['type']) {
     case 'commandExecution':
-      return [{ callId: id, name: 'Bash', input: { command: scriptOf(textOf(item['command'])) } }];
+      return [called('Bash', { command: scriptOf(textOf(item['command'])) })];
     case 'fileChange': {
       const changes = Array.isArray(item['changes']) ? (item['changes'] as readonly Fields[]) : [];
-      return changes.flatMap(changesOf).map((deed, index) => {
-        return { callId: index === 0 ? id : `${id}.${index}`, ...deed };
-      });
+      return changes
+        .flatMap((change) => changesOf(change, workspace))
+        .map((deed, index) => {
+          return { callId: index === 0 ? id : `${id}.${index}`, ...deed };
+        });
     }
     case 'mcpToolCall': {
       const name = `mcp__${textOf(item['server'])}__${textOf(item['tool'])}`;
-      return [{ callId: id, name, input: { arguments: (item['arguments'] ?? null) as Json } }];
+      return [called(name, { arguments: (item['arguments'] ?? null) as Json })];
     }
     case 'webSearch':
-      return [{ callId: id, name: 'WebSearch', input: { query: textOf(item['query']) } }];
+      return [called('WebSearch', { query: textOf(item['query']) })];
     default:
       return [];
   }
 }
 
 /** A file that is moved is written at its new place, too. */
-function changesOf({ path, kind, diff }: Fields): readonly Omit<Deed, 'callId'>[] {
+function changesOf(
+  { path, kind, diff }: Fields,
+  workspace: string,
+): readonly Omit<Deed, 'callId'>[] {
   const { type, move_path: movedTo } = (kind ?? {}) as Fields;
   const file = textOf(path);
   const text = textOf(diff);
-  if (type === 'add') return [{ name: 'Write', input: { file_path: file, content: text } }];
-  if (type === 'delete') return [{ name: 'Edit', input: { file_path: file, removes: true } }];
-  const edit = { name: 'Edit', input: { file_path: file, diff: text } };
+  const name = file.replace(`${workspace}/`, '');
+  if (type === 'add') {
+    const change = fileChange(name, null, text);
+    return [{ name: 'Write', input: { file_path: file, content: text }, change }];
+  }
+  if (type === 'delete') {
+    const change = fileChange(name, text, '');
+    return [{ name: 'Edit', input: { file_path: file, removes: true }, change }];
+  }
+  const change = unifiedChange(name, text);
+  const edit = { name: 'Edit', input: { file_path: file, diff: text }, change };
   if (typeof movedTo !== 'string') return [edit];
-  return [edit, { name: 'Write', input: { file_path: movedTo, content: text } }];
+  return [edit, { name: 'Write', input: { file_path: movedTo, content: text }, change: null }];
 }
 
 const SHELL = /^(?:\/(?:usr\/)?bin\/)?(?:bash|zsh|sh) -l?c /;

@@ -21,6 +21,7 @@ import { codexArguments, codexEnv, threadOptions, turnOptions } from './codex-op
 import { outcomeOf } from './codex-result.ts';
 import { createRpc, fieldsOf } from './json-rpc.ts';
 import type { Fields, Rpc } from './json-rpc.ts';
+import { recordedCalls } from './rollout.ts';
 import { readThread, writeThread } from './thread-file.ts';
 
 type Context = AgentRunContext<ChildProcess>;
@@ -43,6 +44,8 @@ export function startCodexSession(context: Context, version: string): AgentHandl
   let child: ChildProcess | null = null;
   let rpc: Rpc | null = null;
   let thread: string | null = null;
+  /** Calls of earlier attempts. */
+  let before: ReadonlySet<string> = new Set();
   let turn: string | null = null;
   let lastText = '';
   let stderr = '';
@@ -120,12 +123,19 @@ export function startCodexSession(context: Context, version: string): AgentHandl
     if (!isCommand && method !== 'item/fileChange/requestApproval') return null;
     const deeds = facts.deedsOf(String(params['itemId']));
     if (deeds.length === 0 || (isCommand && isBeyondScope(params))) return { decision: 'decline' };
+    if (isCommand && escalates(String(params['itemId']))) return { decision: 'decline' };
     const cwd = typeof params['cwd'] === 'string' ? params['cwd'] : workspace;
     for (const { callId, name, input } of deeds) {
       const answer = await gate.decide(callId, name, input, cwd);
       if (answer.decision !== 'allow') return { decision: 'decline' };
     }
     return { decision: 'accept' };
+  }
+
+  /** Without a reason to give, a wish to leave the sandbox is in the program's own record alone. */
+  function escalates(itemId: string): boolean {
+    const calls = thread === null ? [] : recordedCalls(stateDir, thread);
+    return calls.some((call) => call.callId === itemId && call.escalates);
   }
 
   function spawn({ program }: CodexInstall): Rpc {
@@ -158,6 +168,7 @@ export function startCodexSession(context: Context, version: string): AgentHandl
       const threadId = readThread(stateDir, token.session);
       if (threadId === null) throw new Error(`the thread of session ${token.session} is gone`);
       thread = threadId;
+      before = new Set(recordedCalls(stateDir, threadId).map(({ callId }) => callId));
       await program.call('thread/resume', { ...options, threadId, excludeTurns: true });
       return threadId;
     }
@@ -196,6 +207,9 @@ export function startCodexSession(context: Context, version: string): AgentHandl
     kill();
     await gone;
     for (const fact of facts.rest()) context.emit(fact);
+    const now = thread === null ? [] : recordedCalls(stateDir, thread);
+    const added = now.filter(({ callId }) => !before.has(callId));
+    for (const fact of facts.untold(added)) context.emit(fact);
     const said = [trouble, stderr.trim()].filter((text) => text !== null && text !== '');
     return outcomeOf({
       turn: ended,

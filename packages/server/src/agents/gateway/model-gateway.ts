@@ -227,7 +227,7 @@ function upstreamFor({ work, providerSecrets }: ModelGatewayOptions): Result<Ups
       code: 'model_key_missing',
       message:
         'the server has neither ANTHROPIC_API_KEY nor OPENAI_API_KEY, so no agent can reach its model',
-      hint: 'start the server with the key of the agent (ANTHROPIC_API_KEY or OPENAI_API_KEY) in its environment, or with CCDASH_SCRIPTED_MODEL naming a script, then retry the step',
+      hint: 'put the key of the agent (ANTHROPIC_API_KEY or OPENAI_API_KEY) into the keyring (docs/adapters.md says how), start the server with it in its environment, or with CCDASH_SCRIPTED_MODEL naming a script, then retry the step',
     });
   }
   return ok(async (call) => {
@@ -237,7 +237,7 @@ function upstreamFor({ work, providerSecrets }: ModelGatewayOptions): Result<Ups
       return;
     }
     const { keyName } = SERVICES[call.provider];
-    const message = `the server has no ${keyName}: start it with that key in its environment, then retry the step`;
+    const message = `the server has no ${keyName}: start it with that key in its environment, or put it into the keyring, then retry the step`;
     sendModelError(call.response, call.provider, 401, 'authentication_error', message);
   });
 }

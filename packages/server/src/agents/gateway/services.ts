@@ -25,6 +25,11 @@ export const SERVICES: Readonly<Record<Provider, Service>> = {
   },
 };
 
+/** Those of them that are secret, which a keyring may hold instead. */
+export const PROVIDER_KEYS: readonly string[] = Object.values(SERVICES).map(
+  ({ keyName }) => keyName,
+);
+
 /** The environment variables that belong to the gateway alone. */
 export const PROVIDER_VARIABLES: readonly string[] = Object.values(SERVICES).flatMap(
   ({ keyName, baseUrlName }) => [keyName, baseUrlName],

@@ -44,6 +44,16 @@ export function fileChange(path: string, before: string | null, after: string): 
   };
 }
 
+/** Of hunks that somebody else has made; null where they change nothing. */
+export function unifiedChange(path: string, hunks: string): FileChange | null {
+  const lines = hunks.split('\n');
+  const count = (mark: string): number =>
+    lines.filter((line) => line.startsWith(mark) && !line.startsWith(mark.repeat(3))).length;
+  const [added, removed] = [count('+'), count('-')];
+  if (added + removed === 0) return null;
+  return { path, added, removed, diff: shortened(hunks.replace(/\n$/, '')) };
+}
+
 /** `+3 −1`, or what it is when it is new. */
 export function changeToText({ added, removed }: FileChange): string {
   return removed === 0 ? `+${added}` : `+${added} −${removed}`;
