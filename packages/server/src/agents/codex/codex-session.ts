@@ -60,6 +60,15 @@ export function startCodexSession(context: Context, version: string): AgentHandl
   const hasStopped = (): boolean => isStopped;
   const kill = (): void => void child?.kill('SIGKILL');
 
+  /** Until it is gone, or has had its time. */
+  async function endByItself(): Promise<void> {
+    child?.stdin?.end();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, GRACE_MS)));
+    await Promise.race([gone, late]);
+    clearTimeout(timer);
+  }
+
   function interrupt(): void {
     if (rpc === null || thread === null || turn === null) {
       kill();
@@ -204,6 +213,8 @@ export function startCodexSession(context: Context, version: string): AgentHandl
       }
     }
     gate.close();
+    // Killed at once, it could not end the commands of an interrupted turn.
+    if (ended !== null && (hasStopped() || isOverTurns)) await endByItself();
     kill();
     await gone;
     for (const fact of facts.rest()) context.emit(fact);
