@@ -105,6 +105,7 @@ export interface OpenWorkbench {
   readonly people: People;
   readonly policy: PolicyDesk;
   readonly report: (runId: string, format: ReportFormat) => Result<string, WorkbenchRefusal>;
+  readonly artifactPath: (sha256: string) => string;
   /** Lets go of the state folder; hosts go on. Idempotent. */
   close(): Promise<void>;
 }
@@ -332,7 +333,14 @@ export async function openWorkbench(
     const made = renderReport(evidence.value, [...store.readRun(runId)], format);
     return made.ok ? ok(made.value.file) : err({ type: 'Quarantined', runId, detail: made.error });
   };
-  return ok({ workbench, people, policy: policyDesk, report, close: () => (closing ??= close()) });
+  return ok({
+    workbench,
+    people,
+    policy: policyDesk,
+    report,
+    artifactPath: (sha256) => artifacts.pathOf(sha256),
+    close: () => (closing ??= close()),
+  });
 }
 
 /** Digests of what comes with the repository and takes effect only once its owner has accepted it. */
@@ -460,7 +468,7 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   const stateDir = projectStateDir(stateHome, projectDir);
   const opened = await openWorkbench({ projectDir, stateDir, say });
   if (!opened.ok) return opened;
-  const { workbench, people, policy, report } = opened.value;
+  const { workbench, people, policy, report, artifactPath } = opened.value;
   const close = (): Promise<void> => opened.value.close();
   let settle = (): void => undefined;
   const closed = new Promise<void>((resolve) => {
@@ -476,6 +484,7 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
     port,
     clock: createSystemClock(),
     report,
+    artifactPath,
     readPlan: (text, file) => checkPlan(text, { file, projectDir }),
     features: createFeatureIndex({ projectDir, cacheFile: join(stateDir, 'features.json') }),
     web: readWebFiles(webFolders()),

@@ -531,6 +531,7 @@ export async function openHttpFixture(
       check: async () => ({ ...verdictOf('requires_approval'), does: null }),
     },
     readPlan: (text, file) => parsePlan(text, { file }),
+    artifactPath: (sha256) => `/nowhere/${sha256}`,
     report: (runId) => err({ type: 'RunNotFound', runId }),
     stateDir,
     host: '127.0.0.1',

@@ -202,6 +202,8 @@ export interface Client {
   /** Needs the digest of the summary. */
   apply(id: string, body: ApplyBody): Answer<RunView>;
   patch(id: string): Answer<Uint8Array>;
+  /** By its SHA-256; the caller holds the bytes against that. */
+  artifact(sha256: string): Answer<Uint8Array>;
   /** The file as it is to be kept. */
   report(id: string, format: 'html' | 'md' | 'json'): Answer<string>;
   tell(id: string, step: string, body: TellBody): Answer<RunView>;
@@ -405,6 +407,10 @@ export function createClient(options: ClientOptions): Client {
     apply: (id, body) => json('POST', `${runPath(id)}/apply`, body),
     patch: async (id) => {
       const response = await request('GET', `${runPath(id)}/patch`);
+      return response.ok ? ok(new Uint8Array(await response.value.arrayBuffer())) : response;
+    },
+    artifact: async (sha256) => {
+      const response = await request('GET', `/artifacts/${encodeURIComponent(sha256)}`);
       return response.ok ? ok(new Uint8Array(await response.value.arrayBuffer())) : response;
     },
     report: async (id, format) => {

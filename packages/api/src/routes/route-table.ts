@@ -71,7 +71,12 @@ export interface Route {
   readonly body?: z.ZodType;
   readonly status: 200 | 201 | 202;
   readonly response:
-    z.ZodType | 'text/event-stream' | 'application/x-ndjson' | 'text/plain' | 'text/html';
+    | z.ZodType
+    | 'text/event-stream'
+    | 'application/x-ndjson'
+    | 'text/plain'
+    | 'text/html'
+    | 'application/octet-stream';
   /** Without a credential. */
   readonly isOpen?: true;
   /** Who may. Unless it says: everybody may read, and who operates may change things. */
@@ -103,6 +108,7 @@ export type RouteName =
   | 'recordingOfRun'
   | 'diffOfRun'
   | 'reportOfRun'
+  | 'getArtifact'
   | 'cancelRun'
   | 'applyRun'
   | 'patchOfRun'
@@ -291,6 +297,13 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     query: diffQuery,
     status: 200,
     response: diffResponse,
+  },
+  getArtifact: {
+    method: 'get',
+    path: '/artifacts/{sha256}',
+    summary: 'The bytes that a run has kept under this digest',
+    status: 200,
+    response: 'application/octet-stream',
   },
   reportOfRun: {
     method: 'get',

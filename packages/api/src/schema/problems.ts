@@ -20,6 +20,7 @@ export type ProblemWord =
   | 'FeatureNotFound'
   | 'NothingToPlan'
   | 'DocumentNotFound'
+  | 'ArtifactNotFound'
   | 'RouteNotFound'
   | 'MethodNotAllowed'
   | 'HostNotAllowed'
@@ -95,6 +96,7 @@ export const PROBLEMS: Readonly<Record<ProblemWord, ProblemKind>> = {
   DiffUnavailable: { status: 409, title: 'There is no difference to show.' },
   OutputNotFound: { status: 404, title: 'There is no such attempt.' },
   NothingToPlan: { status: 409, title: 'No plan can be made of these documents.' },
+  ArtifactNotFound: { status: 404, title: 'Nothing is kept under this digest.' },
   DocumentNotFound: { status: 404, title: 'The feature has no such document to read.' },
   FeatureNotFound: { status: 404, title: 'There is no such feature.' },
   RouteNotFound: { status: 404, title: 'There is no such address.' },

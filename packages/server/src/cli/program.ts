@@ -339,6 +339,30 @@ function addRunVerbs(program: Command, act: Act): void {
         (await import('./tell-verb.ts')).tellAgent(context, id, { step, text, restart }),
       ),
     );
+  program
+    .command('artifacts')
+    .description('what a run has kept, with the step and attempt that made it')
+    .argument('<run>')
+    .action((id: string) =>
+      act(async (context) => (await import('./artifact-verbs.ts')).listArtifacts(context, id)),
+    );
+  program
+    .command('artifact')
+    .description('what runs have kept')
+    .helpCommand(false)
+    .command('get')
+    .description('the bytes with this digest')
+    .argument('<sha256>')
+    .option('--out <file>', 'a file that does not exist yet (default: stdout)')
+    .action((sha256: string, { out }: { out?: string }) =>
+      act(async (context) =>
+        (await import('./artifact-verbs.ts')).getArtifact(context, sha256, out ?? null),
+      ),
+    );
+  program
+    .command('mcp')
+    .description('a server of the Model Context Protocol on stdin and stdout, for agents')
+    .action(() => act(async (context) => (await import('./mcp-verb.ts')).serveMcp(context)));
   const report = program
     .command('report')
     .description('a run, of any status, as one file that proves itself')

@@ -158,6 +158,7 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   AttemptNotFound: EXIT.notFound,
   DiffUnavailable: EXIT.conflict,
   OutputNotFound: EXIT.notFound,
+  ArtifactNotFound: EXIT.notFound,
   DocumentNotFound: EXIT.notFound,
   FeatureNotFound: EXIT.notFound,
   NothingToPlan: EXIT.conflict,

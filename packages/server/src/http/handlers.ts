@@ -46,6 +46,7 @@ import type {
   Workbench,
   WorkbenchRefusal,
 } from '../base/workbench.ts';
+import { artifactToResponse } from './artifact-bytes.ts';
 import { outputToResponse } from './attempt-output.ts';
 import { eventFilter, readEventPage } from './event-pages.ts';
 import { eventsOfLog, eventsOfRun } from './event-source.ts';
@@ -71,6 +72,8 @@ export interface HandlerOptions extends PeopleHandlerOptions {
   readonly readPlan: ReadPlan;
   /** The report of a run that there is. */
   readonly report: (runId: string, format: ReportFormat) => Result<string, WorkbenchRefusal>;
+  /** Where the bytes with this digest are, if they are. */
+  readonly artifactPath: (sha256: string) => string;
   readonly isReady: () => boolean;
   /** Asks for the end of the server; the answer to the request is still sent. */
   readonly requestShutdown: () => void;
@@ -230,6 +233,7 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       const { follow } = call.query(outputQuery);
       return outputToResponse(path, call.headers.get('range'), follow ? isOver : null);
     },
+    getArtifact: (call) => artifactToResponse(call.param('sha256'), options.artifactPath),
     reportOfRun: (call) =>
       withRun(call, ({ id }) => {
         const { format } = call.query(reportQuery);

@@ -25,6 +25,7 @@ export interface HttpServerOptions {
   readonly policy: PolicyDesk;
   readonly readPlan: ReadPlan;
   readonly report: HandlerOptions['report'];
+  readonly artifactPath: HandlerOptions['artifactPath'];
   /** Of mode 0700; holds the token. */
   readonly stateDir: string;
   /** `127.0.0.1`, `::1` or `localhost`. */
