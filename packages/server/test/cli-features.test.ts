@@ -1,6 +1,7 @@
 /** The verbs about features, by the real command line. */
 import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parsePlan } from '@ccdash/api/plan';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCliFixture } from './cli-fixture.ts';
 import type { CliFixture } from './cli-fixture.ts';
@@ -84,4 +85,27 @@ test('[PN8] no plan is written through a link that the repository brings, or for
   expect(await cli.run('plan', 'new', '--feature', 'nothing')).toMatchObject({ exitCode: 5 });
   const phase = await cli.run('plan', 'new', '--feature', 'limits-v1', '--phase', '7');
   expect([phase.exitCode, phase.stderr]).toEqual([6, expect.stringContaining('it has: 1')]);
+});
+
+test('[FC31] [FC32] plans are made of templates, shipped ones and those of the project', async () => {
+  const folder = join(cli.projectDir, '.ccdash/templates');
+  for (const name of ['feature', 'bugfix', 'refactor', 'release', 'upgrade']) {
+    const file = new URL(`../assets/templates/${name}.yaml`, import.meta.url);
+    const reading = parsePlan(readFileSync(file, 'utf8'), { file: name });
+    expect(reading, name).toMatchObject({ ok: true, warnings: [] });
+  }
+  const made = await cli.json('plan', 'new', '--template', 'bugfix');
+  expect(made).toMatchObject({ exitCode: 0, documents: [{ inputs: ['bug'] }] });
+  expect((await cli.run('plan', 'new', '--template', 'bugfix')).exitCode).not.toBe(0);
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'bugfix.yaml'),
+    'version: 1\nname: Ours\nsteps: [{ id: a, run: "true" }]\n',
+  );
+  const own = await cli.run('plan', 'new', '--template', 'bugfix', '--out', '-');
+  expect(own.stdout).toContain('name: Ours');
+  for (const name of ['../plans/bugfix', 'nothing']) {
+    expect(await cli.run('plan', 'new', '--template', name)).toMatchObject({ exitCode: 2 });
+  }
+  expect((await cli.run('plan', 'new')).exitCode).toBe(2);
 });

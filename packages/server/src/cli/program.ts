@@ -126,14 +126,24 @@ function addPlanVerbs(program: Command, act: Act): void {
   plan
     .command('new')
     .description("a plan made of a feature's documents; again, and it says what changed in them")
-    .requiredOption('--feature <slug>', 'the feature')
+    .option('--feature <slug>', 'the feature')
+    .option('--template <name>', 'instead: feature, bugfix, refactor, release, upgrade, your own')
     .option('--phase <key>', 'one phase (default: all that are not finished)')
     .option('--agent <name>', 'who does the tasks', 'claude')
     .option('--out <file>', 'default: .ccdash/plans/<slug>.yaml; - prints it')
     .option('--force', 'also over a plan that was edited by hand', false)
     .action((options: NewPlanFlags) =>
       act(async (context) => {
-        const { feature, phase, agent, out, force } = options;
+        const { feature, template, phase, agent, out, force } = options;
+        if (template !== undefined && feature === undefined) {
+          const { planFromTemplate } = await import('./plan-template-verb.ts');
+          return planFromTemplate(context, template, out ?? null);
+        }
+        if (feature === undefined || template !== undefined) {
+          const { cliRefusal, refuse } = await import('./refusals.ts');
+          const hint = 'Say --feature SLUG, or --template NAME.';
+          return refuse(context, cliRefusal('UsageError', 'A plan is made of one thing.', hint));
+        }
         const { newPlan } = await import('./plan-new-verb.ts');
         const asked = { feature, phase: phase ?? null, agent, out: out ?? null };
         return newPlan(context, { ...asked, isForced: force });
@@ -142,7 +152,8 @@ function addPlanVerbs(program: Command, act: Act): void {
 }
 
 interface NewPlanFlags {
-  readonly feature: string;
+  readonly feature?: string;
+  readonly template?: string;
   readonly phase?: string;
   readonly agent: string;
   readonly out?: string;
