@@ -40,6 +40,10 @@ const attempt = z.object({
   endedAt: time.nullable(),
   exitCode: z.int().nullable(),
   resumedFrom: z.int().nullable(),
+  from: z
+    .object({ runId: z.string(), attempt: z.int() })
+    .nullable()
+    .describe('The run that made it, when a fork took it over'),
   sandbox: z.enum(['bubblewrap', 'none']),
   usage: usageSchema.nullable(),
   failure: failureSchema.nullable(),
