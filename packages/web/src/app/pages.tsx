@@ -3,14 +3,36 @@ import { lazy } from 'react';
 import type { ComponentType, LazyExoticComponent } from 'react';
 
 export type Params = Readonly<Record<string, string>>;
-type View = LazyExoticComponent<ComponentType<{ readonly params: Params }>>;
+type Component = ComponentType<{ readonly params: Params }>;
+type View = LazyExoticComponent<Component>;
+
+function page(load: () => Promise<Component>): View {
+  return lazy(async () => ({ default: await load() }));
+}
+
+const FEATURES = page(
+  async () => (await import('../features/features/features-page.tsx')).FeaturesPage,
+);
 
 const PAGES: readonly (readonly [pattern: string, view: View])[] = [
-  ['/', lazy(async () => ({ default: (await import('../features/runs/runs-page.tsx')).RunsPage }))],
+  ['/', FEATURES],
+  ['/features', FEATURES],
   [
-    '/runs',
-    lazy(async () => ({ default: (await import('../features/runs/runs-page.tsx')).RunsPage })),
+    '/features/:slug',
+    page(async () => (await import('../features/features/feature-page.tsx')).FeaturePage),
   ],
+  ['/runs', page(async () => (await import('../features/runs/runs-page.tsx')).RunsPage)],
+  ['/audit', page(async () => (await import('../features/audit/audit-page.tsx')).AuditPage)],
+  [
+    '/insights',
+    page(async () => (await import('../features/insights/insights-page.tsx')).InsightsPage),
+  ],
+  [
+    '/adapters',
+    page(async () => (await import('../features/adapters/adapters-page.tsx')).AdaptersPage),
+  ],
+  ['/policy', page(async () => (await import('../features/policy/policy-page.tsx')).PolicyPage)],
+  ['/people', page(async () => (await import('../features/people/people-page.tsx')).PeoplePage)],
 ];
 
 export function findPage(path: string): { readonly View: View; readonly params: Params } | null {
@@ -29,8 +51,18 @@ function match(pattern: string, path: string): Params | null {
   const params: Record<string, string> = {};
   for (const [index, segment] of wanted.entries()) {
     const value = given[index] ?? '';
-    if (segment.startsWith(':')) params[segment.slice(1)] = decodeURIComponent(value);
+    if (segment.startsWith(':')) params[segment.slice(1)] = decoded(value);
     else if (segment !== value) return null;
   }
   return params;
+}
+
+/** An address may hold any text. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return segment;
+  }
 }

@@ -3,7 +3,7 @@ import { cut, duration, plain } from './text.ts';
 
 test('[WB57] escapes vanish, and what would hide or turn text becomes visible', () => {
   expect(plain('\u001b[31mred\u001b[0m \u001b]8;;http://x\u0007link')).toBe('red link');
-  expect(plain('a\u202eb\u0000c\u0008d')).toBe('a\ufffdb\ufffdc\ufffdd');
+  expect(plain('a\u202eb\u0000c\u0008d')).toBe('a\\u202eb\\u0000c\\u0008d');
   expect(plain('one\n\ttwo')).toBe('one\n\ttwo');
 });
 

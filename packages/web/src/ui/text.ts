@@ -1,12 +1,11 @@
 /** Text as people read it. What comes from agents, documents and repositories is made harmless first. */
 
-const ESCAPES = /\p{Cc}\][^\p{Cc}]*(?:\p{Cc}\\?)?|\p{Cc}\[[0-?]*[ -/]*[@-~]/gu;
-/** All control characters but tabs and line ends, and marks that turn the direction of what follows. */
-const INVISIBLE = /(?![\t\n])\p{Cc}|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+import { toVisibleText } from './visible-text.ts';
 
+const ESCAPES = /\p{Cc}\][^\p{Cc}]*(?:\p{Cc}\\?)?|\p{Cc}\[[0-?]*[ -/]*[@-~]/gu;
 /** Terminal escapes are left out; what would hide or turn other text becomes visible. */
 export function plain(text: string): string {
-  return text.replaceAll(ESCAPES, '').replaceAll(INVISIBLE, '\ufffd');
+  return toVisibleText(text.replaceAll(ESCAPES, ''));
 }
 
 /** At most so many characters; what is left out is said. */
