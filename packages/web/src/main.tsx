@@ -1,6 +1,7 @@
 /** Starts the page. */
 import './ui/tokens.css';
 import './ui/ui.css';
+import './ui/run.css';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createRoot } from 'react-dom/client';
 import { followLog } from './api/live.ts';

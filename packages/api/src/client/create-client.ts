@@ -184,8 +184,17 @@ export interface Client {
   run(id: string): Answer<RunView>;
   /** The whole run when no step is named, its newest attempt when none is. */
   diff(id: string, step: string | null, attempt: number | null): Answer<DiffView>;
-  /** Bytes of an attempt's output from `from` on, as they are kept now; nothing when there are none yet. */
-  output(id: string, step: string, attempt: number, from: number): Answer<OutputBytes>;
+  /**
+   * Bytes of an attempt's output from `from` on, as they are kept now; nothing when there are none yet. With `follow`
+   * also those that come until the attempt has ended.
+   */
+  output(
+    id: string,
+    step: string,
+    attempt: number,
+    from: number,
+    follow?: boolean,
+  ): Answer<OutputBytes>;
   runEvents(id: string, from: number, limit: number): Answer<EventPage>;
   /** A window of the log, or of a run, filtered by the server. */
   eventWindow(runId: string | null, window: EventWindow): Answer<EventPage>;
@@ -383,8 +392,9 @@ export function createClient(options: ClientOptions): Client {
       if (attempt !== null) query.set('attempt', String(attempt));
       return json('GET', `${runPath(id)}/diff?${query.toString()}`);
     },
-    output: async (id, step, attempt, from) => {
-      const path = `${runPath(id)}/steps/${encodeURIComponent(step)}/attempts/${attempt}/output`;
+    output: async (id, step, attempt, from, follow = false) => {
+      const file = `${runPath(id)}/steps/${encodeURIComponent(step)}/attempts/${attempt}/output`;
+      const path = follow ? `${file}?follow=true` : file;
       const headers = { range: `bytes=${from}-` };
       const response = await request('GET', path, undefined, { headers });
       if (response.ok) return ok(response.value.body ?? emptyBytes());

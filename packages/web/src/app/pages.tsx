@@ -33,6 +33,15 @@ const PAGES: readonly (readonly [pattern: string, view: View])[] = [
   ],
   ['/policy', page(async () => (await import('../features/policy/policy-page.tsx')).PolicyPage)],
   ['/people', page(async () => (await import('../features/people/people-page.tsx')).PeoplePage)],
+  ['/runs/:id', page(async () => (await import('../features/run/run-page.tsx')).RunPage)],
+  [
+    '/approvals',
+    page(async () => (await import('../features/approvals/approvals-page.tsx')).ApprovalsPage),
+  ],
+  [
+    '/approvals/:id',
+    page(async () => (await import('../features/approvals/approval-page.tsx')).ApprovalPage),
+  ],
 ];
 
 export function findPage(path: string): { readonly View: View; readonly params: Params } | null {
