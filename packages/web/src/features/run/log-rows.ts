@@ -215,11 +215,11 @@ function wordsOf(event: RunEvent, stepOf: (approval: string) => string | null): 
       return [{ voice: 'person', title }];
     }
     case 'ApprovalRequested': {
-      const { step, why, kind } = event.data;
-      const detail = why.map(({ text }) => text).join('; ');
-      return [
-        { step, tone: 'wait', title: QUESTIONS[kind], detail: detail === '' ? null : detail },
-      ];
+      const { step, why, kind, subject } = event.data;
+      const { question } = subject;
+      const rules = why.map(({ text }) => text).join('; ');
+      const detail = typeof question === 'string' ? question : rules === '' ? null : rules;
+      return [{ step, tone: 'wait', title: QUESTIONS[kind], detail }];
     }
     case 'ApprovalDecided': {
       const { approvalId, decision, reason } = event.data;
