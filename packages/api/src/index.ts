@@ -17,6 +17,8 @@ export {
   proofRequest,
   revokeRequest,
   rolesRequest,
+  passkeyChallengeRequest,
+  passkeyRequest,
   sshKeyRequest,
   auditQuery,
   eventsQuery,

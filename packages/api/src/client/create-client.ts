@@ -252,6 +252,18 @@ export interface Client {
     readonly publicKey: string;
     readonly proof: ProofRequest | null;
   }): Answer<PersonView>;
+  /** For `PublicKeyCredential.parseCreationOptionsFromJSON`. */
+  beginPasskey(): Answer<JsonObject>;
+  addPasskey(body: {
+    readonly response: JsonObject;
+    readonly proof: ProofRequest | null;
+  }): Answer<PersonView>;
+  /** For `PublicKeyCredential.parseRequestOptionsFromJSON`. */
+  askPasskey(body: {
+    readonly approvalId: string;
+    readonly decision: 'approve' | 'reject';
+    readonly subjectDigest: string;
+  }): Answer<JsonObject>;
   people(): Answer<readonly PersonView[]>;
   addPerson(body: PersonRequest): Answer<PersonView>;
   setPersonRoles(person: string, body: Pick<PersonRequest, 'roles'>): Answer<PersonView>;
@@ -469,6 +481,9 @@ export function createClient(options: ClientOptions): Client {
     whoAmI: () => json('GET', '/me'),
     addTotp: (body) => json('POST', '/me/totp', body),
     addSshKey: (body) => json('POST', '/me/ssh-keys', body),
+    beginPasskey: () => json('POST', '/me/passkeys/options', {}),
+    addPasskey: (body) => json('POST', '/me/passkeys', body),
+    askPasskey: (body) => json('POST', '/me/passkeys/challenges', body),
     people: () => json('GET', '/people'),
     addPerson: (body) => json('POST', '/people', body),
     setPersonRoles: (person, body) => json('POST', `${personPath(person)}/roles`, body),

@@ -16,6 +16,8 @@ import {
   proofRequest,
   revokeRequest,
   rolesRequest,
+  passkeyChallengeRequest,
+  passkeyRequest,
   sshKeyRequest,
   auditQuery,
   eventsQuery,
@@ -55,6 +57,7 @@ import {
   loginResponse,
   personResponse,
   tokenResponse,
+  passkeyOptionsResponse,
   totpResponse,
   planCheckResponse,
   planResponse,
@@ -141,6 +144,9 @@ export type RouteName =
   | 'whoAmI'
   | 'addTotp'
   | 'addSshKey'
+  | 'beginPasskey'
+  | 'addPasskey'
+  | 'askPasskey'
   | 'listPeople'
   | 'addPerson'
   | 'setPersonRoles'
@@ -578,6 +584,33 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
     body: sshKeyRequest,
     status: 201,
     response: personResponse,
+    role: 'viewer',
+  },
+  beginPasskey: {
+    method: 'post',
+    path: '/me/passkeys/options',
+    summary: 'What a browser is told to make a passkey; its challenge is good once',
+    body: emptyRequest,
+    status: 200,
+    response: passkeyOptionsResponse,
+    role: 'viewer',
+  },
+  addPasskey: {
+    method: 'post',
+    path: '/me/passkeys',
+    summary: 'A passkey as a proof of presence',
+    body: passkeyRequest,
+    status: 201,
+    response: personResponse,
+    role: 'viewer',
+  },
+  askPasskey: {
+    method: 'post',
+    path: '/me/passkeys/challenges',
+    summary: 'What a browser is told to sign one decision with a passkey',
+    body: passkeyChallengeRequest,
+    status: 200,
+    response: passkeyOptionsResponse,
     role: 'viewer',
   },
   listPeople: {

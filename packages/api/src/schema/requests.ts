@@ -242,6 +242,20 @@ export const sshKeyRequest: z.ZodType<
   proof: proof.nullable().default(null),
 });
 
+/** What the browser's authenticator answered to `/me/passkeys/options`. */
+export const passkeyRequest: z.ZodType<
+  Pick<DecisionRequest, 'proof'> & { readonly response: JsonObject }
+> = z.strictObject({ response: jsonObjectSchema, proof: proof.nullable().default(null) });
+
+/** What the person is about to say; for a further means of proof all three are of `credentials`. */
+export const passkeyChallengeRequest: z.ZodType<
+  Pick<DecisionRequest, 'decision' | 'subjectDigest'> & { readonly approvalId: string }
+> = z.strictObject({
+  approvalId: z.string().max(200),
+  decision: z.enum(['approve', 'reject']),
+  subjectDigest: z.string().max(200),
+});
+
 const digest = z.string().max(200).nullable().default(null);
 
 export const cancelRequest: z.ZodType<CancelRequest> = z.strictObject({

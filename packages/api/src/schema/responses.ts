@@ -384,6 +384,9 @@ export const personResponse: z.ZodType = z.object({
 
 export const tokenResponse: z.ZodType = z.object({ person: z.string(), token: z.string() });
 
+/** For the browser: what WebAuthn names `PublicKeyCredential…OptionsJSON`. */
+export const passkeyOptionsResponse: z.ZodType = z.looseObject({ challenge: z.string() });
+
 export const totpResponse: z.ZodType = z.object({ secret: z.string(), uri: z.string() });
 
 export const healthResponse: z.ZodType = z.object({ status: z.literal('ok') });

@@ -38,8 +38,8 @@ export type Proof =
   | { readonly kind: 'totp'; readonly code: string }
   /** Armored signature of `ssh-keygen -Y sign -n ccdash-decision` over `statementText`. */
   | { readonly kind: 'ssh'; readonly signature: string }
-  /** What the browser's authenticator answered to the challenge. */
-  | { readonly kind: 'passkey'; readonly response: JsonObject };
+  /** What the browser's authenticator answered to the challenge, and where the browser must have been. */
+  | { readonly kind: 'passkey'; readonly response: JsonObject; readonly origin: string };
 
 /** What a proof is worth, and what to keep of it, so that others can check it later. */
 export interface Proven {
@@ -92,6 +92,15 @@ export interface People {
     publicKey: string,
     proof: Proof | null,
   ): Promise<Result<PersonView, PeopleRefusal>>;
+  /** For `navigator.credentials.create`; its challenge is good once, for five minutes. */
+  beginPasskey(person: string): Promise<Result<JsonObject, PeopleRefusal>>;
+  addPasskey(
+    person: string,
+    answer: { readonly response: JsonObject; readonly origin: string },
+    proof: Proof | null,
+  ): Promise<Result<PersonView, PeopleRefusal>>;
+  /** For `navigator.credentials.get`, by which the person signs exactly this. */
+  askPasskey(statement: Statement): Promise<Result<JsonObject, PeopleRefusal>>;
   prove(statement: Statement, proof: Proof): Promise<Result<Proven, PeopleRefusal>>;
 }
 

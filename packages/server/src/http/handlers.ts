@@ -52,7 +52,7 @@ import { eventFilter, readEventPage } from './event-pages.ts';
 import { eventsOfLog, eventsOfRun } from './event-source.ts';
 import type { EventSource } from './event-source.ts';
 import { createEventStream, numberAfter } from './event-stream.ts';
-import { createPeopleHandlers } from './people-handlers.ts';
+import { asProof, createPeopleHandlers } from './people-handlers.ts';
 import type { PeopleHandlerOptions } from './people-handlers.ts';
 import { refusalToProblem } from './problem.ts';
 import type { Problem } from './problem.ts';
@@ -336,7 +336,11 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
         return refusalToProblem({ type: 'ApprovalNotFound', approvalId });
       }
       const { proof, ...said } = call.body(decisionRequest);
-      const by = await withPresence(call.caller, { approvalId, ...said }, proof);
+      const by = await withPresence(
+        call.caller,
+        { approvalId, ...said },
+        asProof(proof, options.baseUrl),
+      );
       if ('error' in by) return by;
       const request = { type: 'decide', approvalId, ...said } as const;
       return answer(await workbench.request(approval.runId, request, by), 201);
@@ -378,7 +382,11 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       const { proof, ...asked } = call.body(overrideRequest);
       const said = { approvalId: asked.step, decision: 'approve' } as const;
       const { subjectDigest } = asked;
-      const by = await withPresence(call.caller, { ...said, subjectDigest }, proof);
+      const by = await withPresence(
+        call.caller,
+        { ...said, subjectDigest },
+        asProof(proof, options.baseUrl),
+      );
       if ('error' in by) return by;
       return answer(await workbench.override(call.param('id'), asked, by), 201);
     },

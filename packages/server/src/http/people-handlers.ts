@@ -2,6 +2,8 @@
 import {
   emptyRequest,
   loginRequest,
+  passkeyChallengeRequest,
+  passkeyRequest,
   personRequest,
   proofRequest,
   revokeRequest,
@@ -9,7 +11,8 @@ import {
   sshKeyRequest,
 } from '@ccdash/api';
 import type { Result } from '@ccdash/core';
-import type { People, PeopleRefusal } from '../base/people.ts';
+import type { ProofRequest } from '@ccdash/api';
+import type { People, PeopleRefusal, Proof } from '../base/people.ts';
 import type { Credentials } from './credentials.ts';
 import type { Handler } from './handlers.ts';
 import { refusalToProblem } from './problem.ts';
@@ -26,7 +29,10 @@ export type PeopleRoute =
   | 'redeemLogin'
   | 'logout'
   | 'addTotp'
-  | 'addSshKey';
+  | 'addSshKey'
+  | 'beginPasskey'
+  | 'addPasskey'
+  | 'askPasskey';
 
 export interface PeopleHandlerOptions {
   readonly people: People;
@@ -44,6 +50,18 @@ export function createPeopleHandlers({
     const { code, expiresAtMs } = credentials.createCode(person);
     const expiresAt = new Date(expiresAtMs).toISOString();
     return Response.json({ url: loginUrl(baseUrl, code), code, expiresAt }, { status: 201 });
+  }
+
+  const origin = passkeyOrigin(baseUrl);
+
+  /** A browser at an address knows no passkeys; better said than left to its own words. */
+  function refuseAddress(headers: Headers): Problem | null {
+    if (headers.get('host') === new URL(origin).host) return null;
+    return {
+      error: 'ProofInvalid',
+      detail: 'Passkeys are of a name, and not of an address.',
+      hint: `Open ${origin} and log in there.`,
+    };
   }
 
   return {
@@ -93,13 +111,39 @@ export function createPeopleHandlers({
     },
     addTotp: async (call) => {
       const { proof } = call.body(proofRequest);
-      return answer(await people.addTotp(call.caller.actor.id, proof), 201);
+      return answer(await people.addTotp(call.caller.actor.id, asProof(proof, baseUrl)), 201);
     },
     addSshKey: async (call) => {
       const { publicKey, proof } = call.body(sshKeyRequest);
-      return answer(await people.addSshKey(call.caller.actor.id, publicKey, proof), 201);
+      const by = asProof(proof, baseUrl);
+      return answer(await people.addSshKey(call.caller.actor.id, publicKey, by), 201);
+    },
+    beginPasskey: async (call) => {
+      call.body(emptyRequest);
+      const refused = refuseAddress(call.headers);
+      return refused ?? answer(await people.beginPasskey(call.caller.actor.id));
+    },
+    addPasskey: async (call) => {
+      const { response, proof } = call.body(passkeyRequest);
+      const by = asProof(proof, baseUrl);
+      return answer(await people.addPasskey(call.caller.actor.id, { response, origin }, by), 201);
+    },
+    askPasskey: async (call) => {
+      const statement = { person: call.caller.actor.id, ...call.body(passkeyChallengeRequest) };
+      const refused = refuseAddress(call.headers);
+      return refused ?? answer(await people.askPasskey(statement));
     },
   };
+}
+
+/** Where a browser has to be to answer with a passkey of this server. */
+function passkeyOrigin(baseUrl: string): string {
+  return `http://localhost:${new URL(baseUrl).port}`;
+}
+
+/** A proof as it came, with what this server knows of it. */
+export function asProof(proof: ProofRequest | null, baseUrl: string): Proof | null {
+  return proof?.kind === 'passkey' ? { ...proof, origin: passkeyOrigin(baseUrl) } : proof;
 }
 
 /** Opens the pages in a browser, once. */

@@ -9,7 +9,7 @@
  * 3. Who has a means of proof adds another only with it: a stolen session does not become a stolen identity.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { err, ok } from '@ccdash/core';
 import type { Actor, Clock, NewEvent, Result, StoredEvent, StoreUnavailable } from '@ccdash/core';
@@ -18,6 +18,14 @@ import type { People, PeopleRefusal, PersonView, Proof, Role, Statement } from '
 import type { Caller } from '../base/workbench.ts';
 import { applyPeopleEvent, newPeopleState } from './people-state.ts';
 import type { Credential, PeopleEventData, PeopleEventType } from './people-state.ts';
+import {
+  countOfAnswer,
+  creationOptions,
+  readCreated,
+  requestOptions,
+  signedPart,
+} from './passkey.ts';
+import type { Passkey } from './passkey.ts';
 import { isSignedBy, readPublicKey } from './ssh-signature.ts';
 import { stepOfCode, totpUri } from './totp.ts';
 
@@ -37,6 +45,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/;
 /** Wrong codes that a person may give in a while; a code has six digits only. */
 const MAX_WRONG = 5;
 const WRONG_WINDOW_MS = 5 * 60_000;
+const CHALLENGE_LIFE_MS = 5 * 60_000;
 const PROOFS: readonly string[] = ['totp', 'ssh', 'passkey'];
 
 export function createPeople(options: PeopleOptions): People {
@@ -44,6 +53,11 @@ export function createPeople(options: PeopleOptions): People {
   const state = newPeopleState();
   for (const event of options.events) applyPeopleEvent(state, event);
   const wrongAtByPerson = new Map<string, readonly number[]>();
+  /** Of passkeys that are being made; a restart ends them. */
+  const challengeByPerson = new Map<
+    string,
+    { readonly bytes: Uint8Array<ArrayBuffer>; readonly endsAtMs: number }
+  >();
   // One after the other: two that add one name must not both succeed.
   let tail: Promise<unknown> = Promise.resolve();
 
@@ -173,8 +187,24 @@ export function createPeople(options: PeopleOptions): People {
           detail: 'the signature is not one of your keys over this decision',
         });
       }
-      case 'passkey':
-        return err({ type: 'ProofInvalid', detail: 'passkeys are not known here' });
+      case 'passkey': {
+        for (const credential of own) {
+          const passkey = passkeyOf(credential);
+          const { id } = credential;
+          const count = await countOfAnswer(statement, proof, passkey, lastCount(id));
+          if (count === null) continue;
+          keepCount(id, count);
+          const { handle, publicKey } = passkey;
+          const signed = signedPart(proof.response);
+          const text = statementText(statement);
+          const evidence = { kind: 'passkey', credential: id, handle, publicKey, signed, text };
+          return ok({ assurance: 'passkey', evidence });
+        }
+        return err({
+          type: 'ProofInvalid',
+          detail: 'the answer is not one of your passkeys over this decision, given at this server',
+        });
+      }
     }
   }
 
@@ -187,6 +217,50 @@ export function createPeople(options: PeopleOptions): People {
     if (usedStep === null) return false;
     keepSecret(path, JSON.stringify({ ...kept, usedStep }));
     return true;
+  }
+
+  /** An authenticator that counts never gives one count twice: an answer that was seen is not good again. */
+  const countPath = (credential: string): string => join(keyDir, `passkey-${credential}`);
+
+  function keepCount(credential: string, count: number): void {
+    keepSecret(countPath(credential), JSON.stringify({ count }));
+  }
+
+  function lastCount(credential: string): number {
+    const path = countPath(credential);
+    // None yet when the server died between the event and its file.
+    if (!existsSync(path)) return 0;
+    return (JSON.parse(readFileSync(path, 'utf8')) as { count: number }).count;
+  }
+
+  const passkeysOf = (person: string): readonly Passkey[] =>
+    credentialsOf(person).flatMap((each) => (each.kind === 'passkey' ? [passkeyOf(each)] : []));
+
+  async function addPasskey(
+    person: string,
+    answer: Parameters<People['addPasskey']>[1],
+    proof: Proof | null,
+  ): ReturnType<People['addPasskey']> {
+    const challenge = challengeByPerson.get(person);
+    challengeByPerson.delete(person);
+    const isOpen = challenge !== undefined && clock.now() < challenge.endsAtMs;
+    const made = isOpen ? await readCreated(answer, challenge.bytes) : null;
+    if (made === null) {
+      const detail = isOpen
+        ? 'this is no passkey made for this server with its person recognized'
+        : 'no passkey is being made, or it took more than five minutes; begin again';
+      return err({ type: 'PersonInvalid', detail });
+    }
+    const { count, ...passkey } = made;
+    const taken = [...state.credentials.values()].flat();
+    if (taken.some(({ material }) => material['handle'] === passkey.handle)) {
+      return err({ type: 'PersonInvalid', detail: 'this passkey is somebody’s already' });
+    }
+    const material = { ...passkey, transports: [...passkey.transports] };
+    const added = await addCredential(person, 'passkey', 'passkey', material, proof);
+    if (!added.ok) return added;
+    keepCount(added.value, count);
+    return shown(person);
   }
 
   return {
@@ -263,8 +337,28 @@ export function createPeople(options: PeopleOptions): People {
         const added = await addCredential(person, 'ssh', label, { publicKey: key }, proof);
         return added.ok ? shown(person) : added;
       }),
+    beginPasskey: async (person) => {
+      if (callerOf(person) === null) return err({ type: 'PersonNotFound', person });
+      const bytes = new Uint8Array(randomBytes(32));
+      challengeByPerson.set(person, { bytes, endsAtMs: clock.now() + CHALLENGE_LIFE_MS });
+      return ok(await creationOptions(person, bytes, passkeysOf(person)));
+    },
+    addPasskey: (person, answer, proof) => inTurn(() => addPasskey(person, answer, proof)),
+    askPasskey: async (statement) => {
+      const { person } = statement;
+      const own = passkeysOf(person);
+      if (own.length > 0) return ok(await requestOptions(statement, own));
+      return err({
+        type: 'ProofInvalid',
+        detail: `${person} has no passkey to prove their presence with`,
+      });
+    },
     prove: (statement, proof) => inTurn(() => prove(statement, proof)),
   };
+}
+
+function passkeyOf({ material }: Credential): Passkey {
+  return material as unknown as Passkey;
 }
 
 function nameFault(person: string): string | null {
