@@ -50,6 +50,7 @@ test('[PO11] a project without rules gets the shipped policy, and nothing is sai
     source: 'shipped',
     projectDigest: null,
     notice: null,
+    files: [{ file: 'policy/default.cedar', text: readAsset('policy/default.cedar') }],
   });
   put('.ccdash/policy/README.md', 'No rules here.');
   expect(inForce(null).notice).toBeNull();

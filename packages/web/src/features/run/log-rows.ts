@@ -137,6 +137,10 @@ function wordsOf(event: RunEvent, stepOf: (approval: string) => string | null): 
       return [{ tone: 'bad', title: 'the run did not start', detail: event.data.failure.message }];
     case 'RunRequeued':
       return [{ title: 'the run starts again', detail: event.data.reason }];
+    case 'StepCarried':
+      return [{ title: `${event.data.step} is taken over, with what it did`, detail: null }];
+    case 'SkipCarried':
+      return [{ title: `${event.data.step} is taken over as skipped`, detail: null }];
     case 'RunPaused':
       return [
         { tone: 'wait', voice: 'person', title: `paused by ${by}`, detail: event.data.reason },
