@@ -15,7 +15,7 @@ async function createBench(adapter: string): Promise<OpenBench> {
   return bench;
 }
 
-describe.each(['scripted', 'claude', 'codex', 'copilot'])('the agent %s', (adapter) => {
+describe.each(['scripted', 'claude', 'codex'])('the agent %s', (adapter) => {
   beforeAll(async () => {
     const probe = await createAdapters().probe(adapter);
     if (probe?.available === true) return;

@@ -45,22 +45,3 @@ export function invalidAnswer(problem: string): Failure {
 
 /** The problem of an agent that ended without the answer it was asked for. */
 export const NO_ANSWER = 'the agent gave no structured answer';
-
-/** Asks for it in words, of agents that have no other way. */
-export function promptWithSchema(prompt: string, schema: JsonObject | null): string {
-  if (schema === null) return prompt;
-  return `${prompt}\n\nWhen you have finished, let your last message be nothing but a JSON object that fits this JSON Schema:\n${JSON.stringify(schema)}`;
-}
-
-/** The object that a text is, also where it stands in a block of code. */
-export function objectIn(text: string): JsonObject | null {
-  const plain = /^```(?:json)?\n([^]*)\n```$/.exec(text.trim())?.[1] ?? text;
-  try {
-    const value: unknown = JSON.parse(plain);
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isObject ? (value as JsonObject) : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}

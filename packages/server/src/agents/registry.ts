@@ -37,7 +37,6 @@ export interface AgentAdapters {
 const LOADERS: Readonly<Record<string, () => Promise<InstalledAdapter>>> = {
   claude: async () => (await import('./claude/claude-adapter.ts')).createClaudeAdapter(),
   codex: async () => (await import('./codex/codex-adapter.ts')).createCodexAdapter(),
-  copilot: async () => (await import('./copilot/copilot-adapter.ts')).createCopilotAdapter(),
   scripted: async () => (await import('./scripted/scripted-adapter.ts')).createScriptedAdapter(),
 };
 

@@ -1,7 +1,7 @@
 /** How an agent's turn ended, from its own words. Usage is the gateway's, where the agent goes by it. */
 import type { PromptResponse, StopReason } from '@agentclientprotocol/sdk';
-import type { AgentOutcome, Failure, Usage } from '@ccdash/core';
-import { NO_ANSWER, invalidAnswer, objectIn } from '../answer-schema.ts';
+import type { AgentOutcome, Failure, JsonObject, Usage } from '@ccdash/core';
+import { NO_ANSWER, invalidAnswer } from '../answer-schema.ts';
 import type { AnswerCheck } from '../answer-schema.ts';
 import { failedOutcome } from '../installed-adapter.ts';
 
@@ -151,6 +151,19 @@ function statusIn(text: string): number | null {
 /** What the model refuses as it is will be refused again. */
 function isPassing(status: number | null): boolean {
   return status === null || status === 429 || status >= 500;
+}
+
+/** The object that a text is, also where it stands in a block of code. */
+export function objectIn(text: string): JsonObject | null {
+  const plain = /^```(?:json)?\n([^]*)\n```$/.exec(text.trim())?.[1] ?? text;
+  try {
+    const value: unknown = JSON.parse(plain);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as JsonObject) : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
 }
 
 /** What an agent says that it has used; null when it says nothing. Fields that are not in the protocol yet. */

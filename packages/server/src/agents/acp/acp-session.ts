@@ -33,7 +33,7 @@ import type {
   JsonObject,
   ResumeToken,
 } from '@ccdash/core';
-import { createAnswerCheck, promptWithSchema } from '../answer-schema.ts';
+import { createAnswerCheck } from '../answer-schema.ts';
 import { extensionFailure, failedOutcome } from '../installed-adapter.ts';
 import { createFileRules } from '../tools/file-rules.ts';
 import { createToolGate } from '../tools/tool-gate.ts';
@@ -259,7 +259,7 @@ export function startAcpSession(context: Context, id: string, version: string): 
       interrupt = () => {
         agent.notify('session/cancel', { sessionId }).catch(kill);
       };
-      let prompt: string | null = promptWithSchema(work.prompt, work.outputSchema);
+      let prompt: string | null = promptOf(context);
       for (let asked = 0; prompt !== null && !isEnding(); asked += 1) {
         denials = [];
         lastText = '';
@@ -471,6 +471,13 @@ async function choose(
   const option = options.find((each) => each.category === category && each.type === 'select');
   if (option === undefined) throw new Error(`it lets nobody choose its ${category}`);
   await agent.request('session/set_config_option', { sessionId, configId: option.id, value });
+}
+
+/** The answer by a schema is asked for in words: the protocol has none of its own. */
+function promptOf({ work: { prompt, outputSchema } }: Context): string {
+  if (outputSchema === null) return prompt;
+  const schema = JSON.stringify(outputSchema);
+  return `${prompt}\n\nWhen you have finished, let your last message be nothing but a JSON object that fits this JSON Schema:\n${schema}`;
 }
 
 /** Agents are told that a call was rejected, not why; some then end their turn without a word. */

@@ -4,7 +4,6 @@ import type { JsonObject } from '@ccdash/core';
 import { z } from 'zod';
 import type { ScriptCall, ScriptTurn } from '../script/agent-script.ts';
 import { textIn } from '../tools/tool-names.ts';
-import { callsWith } from './offered-tools.ts';
 import { conversationOf } from './openai-conversation.ts';
 import type { Happening } from './openai-conversation.ts';
 import type { ReadScriptedCall, ScriptedReply } from './scripted-wire.ts';
@@ -28,14 +27,13 @@ export const readResponsesCall: ReadScriptedCall = (body) => {
   const { model, stream = false, input, tools = [], text } = parsed.data;
   const items =
     typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : input;
-  const offered = tools.flatMap(({ name }) => name ?? []);
-  const isCodex = offered.includes('exec_command');
+  const isCodex = tools.some(({ name }) => name === 'exec_command');
   const answersInWords = text?.format?.type === 'json_schema';
   return {
     isStream: stream,
     answersInWords,
     messages: conversationOf(items.flatMap(happeningsOf), answersInWords),
-    reply: (turn) => replyOf(model, { ...turn, calls: callsWith(offered, turn.calls) }, isCodex),
+    reply: (turn) => replyOf(model, turn, isCodex),
   };
 };
 
