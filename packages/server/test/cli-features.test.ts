@@ -82,6 +82,7 @@ test('[PN8] no plan is written through a link that the repository brings, or for
   symlinkSync(outside, join(cli.projectDir, '.ccdash/plans'));
   expect((await cli.run('plan', 'new', '--feature', 'limits-v1')).exitCode).not.toBe(0);
   expect(readdirSync(outside)).toEqual([]);
+  rmSync(join(cli.projectDir, '.ccdash/plans'));
   expect(await cli.run('plan', 'new', '--feature', 'nothing')).toMatchObject({ exitCode: 5 });
   const phase = await cli.run('plan', 'new', '--feature', 'limits-v1', '--phase', '7');
   expect([phase.exitCode, phase.stderr]).toEqual([6, expect.stringContaining('it has: 1')]);

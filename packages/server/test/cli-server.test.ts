@@ -136,7 +136,7 @@ describe('the server in the background', () => {
     const opened = await fetch(link, { redirect: 'manual' });
     expect(opened.status).toBe(303);
     const page = await fetch(new URL('/', link));
-    expect(await page.text()).toContain('CCDash is running');
+    expect(await page.text()).toContain('<title>CCDash</title>');
     expect((await fetch(link, { redirect: 'manual' })).status).toBe(401);
     served.child.kill('SIGINT');
     expect((await served.ended).exitCode).toBe(0);

@@ -317,8 +317,9 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       return state === undefined ? err({ type: 'RunNotFound', runId }) : ok(runToView(state));
     },
     preview: async (runId, asked, by) => summaryOf(runId, asked, by),
-    previewFork: noEngine,
-    fork: noEngine,
+    // Forks copy workspaces, which nothing here has.
+    previewFork: async (runId) => err({ type: 'RunNotFound', runId }),
+    fork: async (runId) => err({ type: 'RunNotFound', runId }),
     requestAgreed: async (runId, asked, digest, by) => {
       const summary = summaryOf(runId, asked, by);
       if (!summary.ok) return summary;
@@ -621,10 +622,6 @@ export function planText(
   });
   const scope = { tools: ['exec'], write: ['src/**'] };
   return JSON.stringify({ version: 1, name, scope, steps });
-}
-
-function noEngine(): never {
-  throw new Error('no engine is here');
 }
 
 /** The policy and saved plans, which changes of a run need, are the engine's. */
