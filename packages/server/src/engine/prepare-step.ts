@@ -333,7 +333,7 @@ async function sessionOf(
   const may = await deps.adapters.canResume(token, deps.agentStateDir(state.runId, step.id));
   if (may.ok) return ok(token);
   if (last.status === 'succeeded' || last.status === 'superseded') return ok(null);
-  // It was cut off before it had done anything, and before its program had kept the session.
+  // It was cut off before it had called a tool, and before its program had kept the session.
   if (may.error.code === 'session_gone' && last.toolCalls === 0) return ok(null);
   const names = `${state.runId} ${step.id}`;
   const anew = `begin anew from its checkpoint: ccdash retry ${names}`;

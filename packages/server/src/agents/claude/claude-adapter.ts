@@ -1,5 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { Failure, ResumeToken } from '@ccdash/core';
 import type { InstalledAdapter } from '../installed-adapter.ts';
 import { claudeExtension } from './claude-extension.ts';
@@ -13,6 +12,7 @@ import {
   probeOf,
   whyNotRunning,
 } from './sdk-install.ts';
+import { hasSessionFile } from './session-file.ts';
 
 const VERSION = '1';
 
@@ -49,14 +49,7 @@ export function createClaudeAdapter(): InstalledAdapter {
       const install = findSdk();
       return typeof install === 'string' ? [] : [dirname(install.program)];
     },
-    hasSession: (session, stateDir) => {
-      const projects = join(stateDir, 'projects');
-      if (!/^[\w-]+$/.test(session) || !existsSync(projects)) return false;
-      // The folder below is named for the working directory, in a spelling that is the program's own affair.
-      return readdirSync(projects).some((folder) =>
-        existsSync(join(projects, folder, `${session}.jsonl`)),
-      );
-    },
+    hasSession: hasSessionFile,
     start: (context) => startClaudeSession(context, VERSION),
   };
 }

@@ -4,7 +4,9 @@
  * Owns: the SDK's query and its program. Does not own: the sandbox around the program, time limits, the model's key.
  * 1. The session's id is told before the program starts, so that a crash at any later moment can be resumed.
  * 2. No tool has an effect without the gate's yes, and none after `cancel` was called: the gate closes first.
- * 3. `done` settles once the program is gone, and never rejects.
+ * 3. No call is told or let through before the program has kept its session: one that was cut off after a call can be
+ *    gone on with.
+ * 4. `done` settles once the program is gone, and never rejects.
  */
 import type { ChildProcess } from 'node:child_process';
 import type {
@@ -37,6 +39,7 @@ import { outcomeOf, totalsOf } from './claude-result.ts';
 import { projectSettingsFailure } from './project-settings.ts';
 import { INSTALL_COMMAND, findSdk } from './sdk-install.ts';
 import type { SdkInstall } from './sdk-install.ts';
+import { sessionKept } from './session-file.ts';
 import { grownBy, readLedger, writeLedger } from './usage-ledger.ts';
 import type { Totals } from './usage-ledger.ts';
 
@@ -71,11 +74,18 @@ export function startClaudeSession(context: Context, version: string): AgentHand
   let query: Query | null = null;
   let isStopped = false;
   let stderr = '';
+  let keeping: Promise<void> | null = null;
+
+  function kept(): Promise<void> {
+    const isOver = (): boolean => isStopped || children.size === 0;
+    return (keeping ??= sessionKept(sessionOf(context), stateDir, isOver));
+  }
 
   const onToolUse: HookCallback = async (input) => {
     if (input.hook_event_name !== 'PreToolUse') return {};
     const { tool_use_id: callId, tool_name: name, cwd } = input;
     if (name === ANSWER_TOOL && work.outputSchema !== null && !isStopped) return decided('allow');
+    await kept();
     const answer = await gate.decide(callId, name, input.tool_input as Json, cwd);
     if (answer.decision === 'allow') return decided('allow');
     denied.add(callId);
@@ -148,7 +158,9 @@ export function startClaudeSession(context: Context, version: string): AgentHand
           tellModel(message);
           const messageId = conversation.taken(message);
           if (messageId !== null) context.emit({ type: 'told', messageId });
-          for (const fact of facts.read(message)) context.emit(fact);
+          const read = facts.read(message);
+          if (read.some(({ type }) => type === 'tool-started')) await kept();
+          for (const fact of read) context.emit(fact);
           if (message.type !== 'result') continue;
           // There may be more than one; the last one has it all.
           result = message;
