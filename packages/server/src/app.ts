@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { decodeRunEvent } from '@ccdash/api';
 import { assertInvariant, err, ok } from '@ccdash/core';
 import type {
@@ -58,10 +59,13 @@ import {
   describePolicy,
   loadProjectPolicy,
   readProjectPolicy,
+  shippedAsProject,
   shippedPolicy,
 } from './policy/project-policy.ts';
 import { initProject } from './project-config/init-project.ts';
 import { loadProjectConfig, readProjectConfig } from './project-config/load-project-config.ts';
+import { differenceOf, keepAccepted, readAccepted } from './project-config/accepted-files.ts';
+import type { AcceptedFile } from './project-config/accepted-files.ts';
 import { readReport, renderReport } from './report/report-file.ts';
 import { classifyCommand } from './risk/classify-command.ts';
 import { classifyTool } from './risk/classify-tool.ts';
@@ -349,29 +353,79 @@ export interface Trusted {
   readonly config: string | null;
 }
 
+/** What `.ccdash/` holds beside what was accepted last. */
+export interface TrustComparison {
+  readonly now: Trusted;
+  readonly isTrusted: boolean;
+  /** Lines of a diff from what was accepted (before the first time: from the rules that ship) to what is there. */
+  readonly difference: readonly string[];
+}
+
+/** Errors: Failure of what the files or the log refuse. Reads only: also while a server owns the state folder. */
+export function compareTrusted(
+  projectDir: string,
+  stateDir: string,
+): Result<TrustComparison, Failure> {
+  const found = readAcceptable(projectDir);
+  if (!found.ok) return found;
+  const last = trustedInLog(stateDir);
+  if (!last.ok) return last;
+  const { policy, config } = found.value;
+  const now = { policy: policy?.digest ?? null, config: config?.digest ?? null };
+  const acceptedOf = (digest: string | null, first: readonly AcceptedFile[]) =>
+    digest === null ? first : (readAccepted(stateDir, digest) ?? []);
+  const before = [
+    ...acceptedOf(last.value.policy, shippedAsProject()),
+    ...acceptedOf(last.value.config, []),
+  ];
+  const difference = differenceOf(before, [...(policy?.files ?? []), ...(config?.files ?? [])]);
+  return ok({ now, isTrusted: isDeepStrictEqual(now, last.value), difference });
+}
+
+/** What of `.ccdash/` counts, read and fit to be in force; null where it holds nothing of the kind. */
+function readAcceptable(
+  projectDir: string,
+): Result<Readonly<Record<keyof Trusted, Acceptable | null>>, Failure> {
+  const policy = readProjectPolicy(projectDir);
+  if (!policy.ok) return policy;
+  const config = readProjectConfig(projectDir);
+  if (!config.ok) return config;
+  // What is accepted must be usable: a mistake is told now, not when the next server starts.
+  const usable = [
+    loadProjectPolicy(projectDir, policy.value?.digest ?? null),
+    loadProjectConfig(projectDir, config.value?.digest ?? null),
+  ].find((loaded) => !loaded.ok);
+  if (usable?.ok === false) return err(usable.error);
+  const settings = config.value;
+  return ok({
+    policy: policy.value,
+    config: settings === null ? null : { digest: settings.digest, files: [settings] },
+  });
+}
+
+interface Acceptable {
+  readonly digest: string;
+  readonly files: readonly AcceptedFile[];
+}
+
 /**
- * Accepts a project's `.ccdash/` as it is now, in the log; null where it holds nothing of the kind.
- * Errors: Failure `state_locked` while a server owns the state folder; what the files or the log refuse.
+ * Accepts a project's `.ccdash/` as it is now, in the log; with `shown`, only if that is still what was shown.
+ * Errors: Failure `state_locked` while a server owns the state folder; `moved`; what the files or the log refuse.
  */
 export async function trustProject(
   projectDir: string,
   stateDir: string,
   person: string,
+  shown: Trusted | null = null,
 ): Promise<Result<Trusted, Failure>> {
-  const policy = readProjectPolicy(projectDir);
-  if (!policy.ok) return policy;
-  const config = readProjectConfig(projectDir);
-  if (!config.ok) return config;
-  const trusted = {
-    policy: policy.value?.digest ?? null,
-    config: config.value?.digest ?? null,
-  };
-  // What is accepted must be usable: a mistake is told now, not when the next server starts.
-  const usable = [
-    loadProjectPolicy(projectDir, trusted.policy),
-    loadProjectConfig(projectDir, trusted.config),
-  ].find((loaded) => !loaded.ok);
-  if (usable?.ok === false) return err(usable.error);
+  const found = readAcceptable(projectDir);
+  if (!found.ok) return found;
+  const { policy, config } = found.value;
+  const trusted = { policy: policy?.digest ?? null, config: config?.digest ?? null };
+  if (shown !== null && !isDeepStrictEqual(shown, trusted)) {
+    const message = 'the files in .ccdash/ have changed since they were shown';
+    return err({ code: 'moved', message, hint: 'look again: ccdash trust' });
+  }
   const lock = acquireStateLock(stateDir);
   if (!lock.ok) return err(lockFailure(lock.error));
   const opened = openLog(stateDir);
@@ -380,6 +434,9 @@ export async function trustProject(
     return err(logFailure(opened.error));
   }
   const store = opened.value;
+  for (const each of [policy, config]) {
+    if (each !== null) keepAccepted(stateDir, each.digest, each.files);
+  }
   const actor: Actor = { kind: 'person', id: person };
   const at = new Date().toISOString();
   const appended = await store.append({

@@ -25,7 +25,7 @@ let http: HttpFixture;
 beforeAll(async () => {
   cli = createCliFixture();
   http = await openHttpFixture({ stateDir: cli.stateDir });
-  writeServerFile(cli.stateDir, http.server.url);
+  writeServerFile(cli.stateDir, http.server.url, true);
   cli.write('good.yaml', planText({ build: 'true', ship: 'true' }, 'Good'));
   cli.write('bad.yaml', planText({ build: 'false', ship: 'true' }, 'Bad'));
   cli.write('gate.yaml', planText({ build: 'true', review: 'approve', ship: 'true' }, 'Gate'));
@@ -155,7 +155,7 @@ describe('following', () => {
     const watching = cli.start('watch', id, '--json');
     await until(() => watching.stdout().includes('AttemptStarted'));
     const next = await openHttpFixture({ stateDir: cli.stateDir }, http.workbench);
-    writeServerFile(cli.stateDir, next.server.url);
+    writeServerFile(cli.stateDir, next.server.url, true);
     await http.server.close();
     http = next;
     await until(() => http.workbench.followers() === 1);

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { createCliFixture } from './cli-fixture.ts';
 import type { CliFixture } from './cli-fixture.ts';
+import { until } from './http-fixture.ts';
 
 let cli: CliFixture;
 
@@ -13,6 +14,43 @@ beforeEach(() => {
 });
 afterEach(() => {
   cli.remove();
+});
+
+describe('trust', () => {
+  afterEach(async () => {
+    await cli.run('stop');
+  });
+
+  test('[PO23] [CL29] shows what has changed since it was accepted, accepts just that, and has it in force at once', async () => {
+    await cli.run('init');
+    const first = await cli.run('trust');
+    expect([first.exitCode, first.stdout]).toEqual([0, expect.stringContaining('trusted  policy')]);
+    expect((await cli.run('trust')).stdout).toContain('Nothing to accept');
+    await cli.run('runs');
+    cli.write(
+      '.ccdash/policy/team.cedar',
+      '@id("no-tests") @doc("No tests today.")\nforbid (principal, action in Action::"attempt", resource)\nwhen { resource.does.runsWorkspaceCode };\n',
+    );
+    const looked = await cli.run('trust', '--dry-run');
+    expect(looked.stdout).toContain('+++ .ccdash/policy/team.cedar');
+    expect(looked.stdout).toContain('+@id("no-tests") @doc("No tests today.")');
+    expect(looked.stdout).not.toContain('default.cedar');
+    const { exitCode, documents } = await cli.json('trust');
+    expect([exitCode, documents]).toMatchObject([0, [{ isTrusted: true }]]);
+    const again = await cli.run('exec', '--', 'npm', 'test');
+    expect([again.exitCode, again.stdout]).toEqual([4, expect.stringContaining('no-tests')]);
+  });
+
+  test('[PO23] leaves a server alone that somebody looks after in a terminal, and says what to do', async () => {
+    await cli.run('init');
+    const served = cli.start('serve');
+    await until(() => served.stdout().includes('code='));
+    const refused = await cli.run('trust');
+    expect([refused.exitCode, refused.stderr]).toEqual([6, expect.stringContaining('ccdash stop')]);
+    served.child.kill('SIGINT');
+    await served.ended;
+    expect((await cli.run('trust')).exitCode).toBe(0);
+  });
 });
 
 describe('policy check', () => {

@@ -227,5 +227,9 @@ function isStopped(run: RunView): boolean {
 
 function exitCodeOf(run: RunView): number {
   if (run.status === 'succeeded') return EXIT.done;
-  return isOver(run) ? EXIT.failed : EXIT.blocked;
+  if (isOver(run)) return EXIT.failed;
+  const { blocked } = run;
+  // What the policy refuses waits for nobody's decision.
+  const isRefused = blocked.length > 0 && blocked.every(({ reason }) => reason === 'policy_denied');
+  return isRefused ? EXIT.refused : EXIT.blocked;
 }

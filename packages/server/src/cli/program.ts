@@ -106,8 +106,17 @@ function addPlanVerbs(program: Command, act: Act): void {
     );
   program
     .command('trust')
-    .description('accept the policy and config in .ccdash/ as they are now')
-    .action(() => act(async (context) => (await verbs()).trust(context)));
+    .description(
+      'show what has changed in the policy and config of .ccdash/, and accept them as they are now',
+    )
+    .option('--dry-run', 'show it and accept nothing')
+    .option('--yes', 'do not ask')
+    .action(({ dryRun = false, yes = false }: { dryRun?: boolean; yes?: boolean }) =>
+      act(async (context) => {
+        const { trust } = await import('./trust-verb.ts');
+        return trust(context, { isDryRun: dryRun, isAgreed: yes });
+      }),
+    );
   const plan = program.command('plan').description('plan files').helpCommand(false);
   plan
     .command('check')

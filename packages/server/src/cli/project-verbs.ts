@@ -1,5 +1,4 @@
 /** Verbs that need no server: a project's first files, and plan files. */
-import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { PlanProblem, Result } from '@ccdash/api/client';
 import type { loadPlan } from '../app.ts';
@@ -32,30 +31,6 @@ export async function init(context: Context, policy: 'default' | 'strict'): Prom
 function tellTrust(context: Context): void {
   context.say('The policy and config take effect once you have accepted them: ccdash trust');
   context.say('Until then the rules as they are shipped are in force.');
-}
-
-export async function trust(context: Context): Promise<number> {
-  const project = findProject(context);
-  if (!project.ok) return refuse(context, project.error);
-  const { trustProject } = await import('../app.ts');
-  const { dir, stateDir } = project.value;
-  const trusted = await trustProject(dir, stateDir, userInfo().username);
-  if (!trusted.ok) {
-    const { error } = trusted;
-    const hint = error.code === 'state_locked' ? 'ccdash stop, then again' : error.hint;
-    return refuse(context, failureToRefusal({ ...error, hint }));
-  }
-  if (context.isJson) {
-    context.writeJson(trusted.value);
-    return EXIT.done;
-  }
-  for (const [what, digest] of Object.entries(trusted.value) as [string, string | null][]) {
-    context.say(
-      { text: 'trusted', style: 'good' },
-      `  ${what}  ${digest ?? 'none: the default is in force'}`,
-    );
-  }
-  return EXIT.done;
 }
 
 export async function checkPlan(context: Context, file: string): Promise<number> {

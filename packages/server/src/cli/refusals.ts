@@ -28,6 +28,7 @@ export type CliWord =
   | 'NoProject'
   | 'StateUnusable'
   | 'ServerNotStarted'
+  | 'ServerInUse'
   | 'Unreachable'
   | 'AmbiguousId'
   | 'NotLoggedIn'
@@ -40,6 +41,7 @@ const TITLES: Readonly<Record<CliWord, string>> = {
   NoProject: 'There is no project here.',
   StateUnusable: 'The state folder cannot be used.',
   ServerNotStarted: 'The server of the project did not start.',
+  ServerInUse: 'A server of the project is in use.',
   Unreachable: 'The server of the project cannot be reached.',
   CheckoutDirty: 'Your checkout has work that is not committed.',
   NotAgreed: 'This needs your yes.',
@@ -112,6 +114,7 @@ const EXIT_CODES: Readonly<Record<ProblemWord | CliWord, number>> = {
   NoProject: EXIT.usage,
   StateUnusable: EXIT.failed,
   ServerNotStarted: EXIT.failed,
+  ServerInUse: EXIT.conflict,
   Unreachable: EXIT.failed,
   AmbiguousId: EXIT.usage,
   NotLoggedIn: EXIT.refused,

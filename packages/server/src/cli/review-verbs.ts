@@ -1,10 +1,11 @@
 /** What steps changed and what they wrote, for people who review it. */
 import type { DiffView } from '@ccdash/api/client';
 import { connect } from './connect.ts';
-import type { Context, Span, Style } from './context.ts';
+import { diffLine } from './diff-line.ts';
+import type { Context } from './context.ts';
 import { copyOutput, createLineReader } from './copy-output.ts';
 import { findApproval, findRun } from './ids.ts';
-import { toPlainJson, toPlainText, toVisibleText } from './plain-text.ts';
+import { toPlainJson, toPlainText } from './plain-text.ts';
 import { EXIT, cliRefusal, problemToRefusal, refuse } from './refusals.ts';
 import type { CliRefusal } from './refusals.ts';
 
@@ -67,21 +68,6 @@ function tellDiff(context: Context, diff: DiffView, runId: string): number {
     context.warn({ text: `cut off here; ${whole}`, style: 'wait' });
   }
   return EXIT.done;
-}
-
-const STYLES: readonly (readonly [prefix: string, style: Style])[] = [
-  ['diff --git ', 'bold'],
-  ['--- ', 'bold'],
-  ['+++ ', 'bold'],
-  ['@@', 'quiet'],
-  ['+', 'good'],
-  ['-', 'bad'],
-];
-
-function diffLine(line: string): Span {
-  const text = toVisibleText(line);
-  const style = STYLES.find(([prefix]) => line.startsWith(prefix))?.[1];
-  return style === undefined ? text : { text, style };
 }
 
 export interface LogOptions {

@@ -1,15 +1,14 @@
 /** The server in this process, until somebody ends it. */
 import { spawn } from 'node:child_process';
-import { setTimeout as wait } from 'node:timers/promises';
-import { isAlive } from '../base/process-identity.ts';
 import { findServer } from './connect.ts';
 import type { Connection } from './connect.ts';
 import type { Context } from './context.ts';
 import { findProject, makeStateDir } from './project.ts';
 import { EXIT, cliRefusal, failureToRefusal, problemToRefusal, refuse } from './refusals.ts';
 import type { CliRefusal } from './refusals.ts';
-import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
+import { removeServerFile, writeServerFile } from './server-file.ts';
 import { boundServerLog, serverLogPath } from './server-log.ts';
+import { stopServer } from './stop-server.ts';
 
 const LOG_LOOK_MS = 60_000;
 
@@ -45,7 +44,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
     void server.close();
   };
   process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
-  writeServerFile(stateDir, server.url);
+  writeServerFile(stateDir, server.url, options.background);
   const bounding = setInterval(() => boundServerLog(serverLogPath(stateDir)), LOG_LOOK_MS);
   bounding.unref();
   try {
@@ -113,33 +112,16 @@ function openBrowser(context: Context, url: string): void {
   child.unref();
 }
 
-const STOP_PATIENCE_MS = 30_000;
-const POLL_MS = 50;
-
 export async function stop(context: Context): Promise<number> {
   const project = findProject(context);
   if (!project.ok) return refuse(context, project.error);
   const made = makeStateDir(project.value.stateDir);
   if (!made.ok) return refuse(context, made.error);
-  const file = readServerFile(project.value.stateDir);
-  const connection = await findServer(project.value);
-  if (file === null || connection === null) {
-    if (context.isJson) context.writeJson({ stopped: false });
-    else context.say('No server of this project runs.');
-    return EXIT.done;
-  }
-  const asked = await connection.client.shutdown();
-  if (!asked.ok) return refuse(context, problemToRefusal(asked.error));
-  const deadline = performance.now() + STOP_PATIENCE_MS;
-  while (isAlive(file.process)) {
-    if (performance.now() > deadline) {
-      const detail = `The server, process ${file.process.pid}, has not ended.`;
-      const hint = `End it by hand: kill ${file.process.pid}. Nothing that was recorded is lost.`;
-      return refuse(context, cliRefusal('StateUnusable', detail, hint));
-    }
-    await wait(POLL_MS);
-  }
-  if (context.isJson) context.writeJson({ stopped: true });
-  else context.say('The server has ended. Work in progress goes on by itself, for a while.');
+  const stopped = await stopServer(project.value);
+  if (!stopped.ok) return refuse(context, stopped.error);
+  if (context.isJson) context.writeJson({ stopped: stopped.value });
+  else if (stopped.value) {
+    context.say('The server has ended. Work in progress goes on by itself, for a while.');
+  } else context.say('No server of this project runs.');
   return EXIT.done;
 }

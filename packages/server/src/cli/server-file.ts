@@ -7,13 +7,15 @@ import type { ProcessIdentity } from '../base/process-identity.ts';
 export interface ServerFile {
   readonly process: ProcessIdentity;
   readonly url: string;
+  /** Whether another verb started it: then verbs may end it and start it again. */
+  readonly isBackground: boolean;
 }
 
 /** Says that this process serves at `url`. */
-export function writeServerFile(stateDir: string, url: string): void {
+export function writeServerFile(stateDir: string, url: string, isBackground: boolean): void {
   const identity = identityOf(process.pid);
   const temporary = join(stateDir, `server.json.${process.pid}`);
-  const text = `${JSON.stringify({ process: identity, url })}\n`;
+  const text = `${JSON.stringify({ process: identity, url, isBackground })}\n`;
   writeFileSync(temporary, text, { mode: 0o600 });
   renameSync(temporary, join(stateDir, 'server.json'));
 }
@@ -53,6 +55,7 @@ function parse(text: string): ServerFile | null {
     const { pid, startedTicks, bootId } = value?.process ?? {};
     const isWhole =
       typeof value?.url === 'string' &&
+      typeof value.isBackground === 'boolean' &&
       /^http:\/\/(127\.0\.0\.1|localhost|\[::1\]):\d{1,5}$/.test(value.url) &&
       typeof pid === 'number' &&
       typeof startedTicks === 'string' &&

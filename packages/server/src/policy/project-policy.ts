@@ -130,6 +130,11 @@ function shippedFile(): PolicyFile {
   return { file: path, text: readAsset(path) };
 }
 
+/** The rules that ship, as `ccdash init` writes them into a project. */
+export function shippedAsProject(): readonly PolicyFile[] {
+  return [{ file: `${FOLDER}/default.cedar`, text: shippedFile().text }];
+}
+
 function createShipped(): Policy {
   const created = checkRules([shippedFile()]);
   if (created.ok) return created.value;

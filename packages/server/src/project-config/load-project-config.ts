@@ -29,6 +29,8 @@ export interface ConfigInForce {
 export interface ConfigFile {
   /** `sha256:` and the hash of its text. */
   readonly digest: string;
+  /** Its path in the project. */
+  readonly file: string;
   readonly text: string;
   readonly checked: Result<ProjectConfig, readonly ConfigProblem[]>;
 }
@@ -84,7 +86,7 @@ export function readProjectConfig(projectDir: string): Result<ConfigFile | null,
   if (!read.ok || read.value === null) return read.ok ? ok(null) : read;
   const text = read.value;
   const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`;
-  return ok({ digest, text, checked: parseProjectConfig(text, FILE) });
+  return ok({ digest, file: FILE, text, checked: parseProjectConfig(text, FILE) });
 }
 
 const DEFAULTS_INSTEAD = 'The defaults are in force instead.';
