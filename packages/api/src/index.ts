@@ -31,6 +31,7 @@ export {
   replanRequest,
   reportQuery,
   restartRequest,
+  dryRunRequest,
   planTextRequest,
   revisionQuery,
 } from './schema/requests.ts';

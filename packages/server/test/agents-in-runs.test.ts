@@ -99,7 +99,7 @@ describe('an attempt of an agent', () => {
         ok: false,
         error: { type: 'PlanInvalid', detail: expect.stringMatching(problem) as string },
       });
-      expect(await bench.workbench().dryRun(read.plan, OWNER)).toMatchObject({ ok: false });
+      expect(await bench.workbench().dryRun(read.plan, null, OWNER)).toMatchObject({ ok: false });
     }
   });
 

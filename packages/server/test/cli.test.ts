@@ -360,12 +360,20 @@ describe('lists and control', () => {
     expect((await cli.run('retry', id, 'nope')).exitCode).toBe(5);
   });
 
-  test('a dry run shows order and approvals and launches nothing', async () => {
+  test('[CL30] a dry run shows order, approvals and budget, and launches nothing', async () => {
     const before = http.workbench.launches;
     const { exitCode, stdout } = await cli.run('run', 'gate.yaml', '--dry-run');
     expect(exitCode).toBe(0);
     expect(stdout).toContain('review  approval    asks people');
     expect(stdout).toContain('Approvals needed: 1');
+    expect(stdout).toContain('Budget: no limit');
+    cli.write(
+      'limits.yaml',
+      'version: 1\nname: x\nbudget: { usd: 5, time: 2h }\nsteps:\n  - { id: a, agent: scripted, prompt: hi, budget: { turns: 3 } }\n',
+    );
+    const limits = await cli.run('run', 'limits.yaml', '--dry-run');
+    expect(limits.stdout).toContain('at most 3 turns');
+    expect(limits.stdout).toContain('Budget: at most 5 USD, 2 h 0 min');
     expect(http.workbench.launches).toBe(before);
   });
 

@@ -7,6 +7,7 @@ import type {
   ChangedPath,
   Impact,
   MetricsView,
+  Budget,
   Plan,
   PolicyVerdict,
   Result,
@@ -113,7 +114,11 @@ export interface DryRunView {
     readonly kind: string;
     readonly needs: readonly string[];
     readonly verdict: PolicyVerdict;
+    /** Of an agent: what it may use up at most. */
+    readonly budget: Budget | null;
   }[];
+  /** Of the whole run. */
+  readonly budget: Budget;
   readonly approvalsNeeded: readonly string[];
   readonly notCarried: readonly string[];
 }
@@ -178,7 +183,8 @@ export interface Client {
   plans(feature?: string): Answer<readonly PlanSummary[]>;
   revisePlan(id: string, body: RevisionRequest): Answer<SavedPlanView>;
   checkPlan(text: string, file: string): Answer<PlanCheckView>;
-  dryRun(text: string, file: string): Answer<DryRunView>;
+  /** With `inputs`, also whether a run could be launched with them. */
+  dryRun(text: string, file: string, inputs?: LaunchBody['inputs']): Answer<DryRunView>;
   launch(planId: string, body: LaunchBody): Answer<RunView>;
   runs(): Answer<readonly RunView[]>;
   run(id: string): Answer<RunView>;
@@ -394,7 +400,7 @@ export function createClient(options: ClientOptions): Client {
       ),
     revisePlan: (id, body) => json('POST', `/plans/${encodeURIComponent(id)}/revisions`, body),
     checkPlan: (text, file) => json('POST', '/plans/check', { text, file }),
-    dryRun: (text, file) => json('POST', '/plans/dry-run', { text, file }),
+    dryRun: (text, file, inputs) => json('POST', '/plans/dry-run', { text, file, inputs }),
     launch: (planId, body) => json('POST', `/plans/${encodeURIComponent(planId)}/runs`, body),
     runs: () => json('GET', '/runs'),
     run: (id) => json('GET', runPath(id)),

@@ -8,6 +8,10 @@ export interface PlanTextRequest {
   readonly file: string;
 }
 
+export interface DryRunRequest extends PlanTextRequest {
+  readonly inputs?: LaunchRequest['inputs'] | undefined;
+}
+
 export interface LaunchRequest {
   readonly revision?: number | undefined;
   readonly feature: string | null;
@@ -195,6 +199,13 @@ export const planTextRequest: z.ZodType<PlanTextRequest> = z.strictObject({
   text: z.string(),
   /** Its name, for messages. */
   file: z.string().max(4096).default('plan.yaml'),
+});
+
+export const dryRunRequest: z.ZodType<DryRunRequest> = z.strictObject({
+  text: z.string(),
+  file: z.string().max(4096).default('plan.yaml'),
+  /** As for a launch; without, they are not looked at. */
+  inputs: z.record(z.string().max(200), scalar).optional(),
 });
 
 export const launchRequest: z.ZodType<LaunchRequest> = z.strictObject({

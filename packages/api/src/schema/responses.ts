@@ -339,6 +339,14 @@ export const planResponse: z.ZodType = z.object({
   savedBy: actorSchema,
 });
 
+/** null: no limit. */
+const budgetSchema = z.object({
+  usd: z.number().nullable(),
+  tokens: z.number().nullable(),
+  timeMs: z.number().nullable(),
+  turns: z.number().nullable(),
+});
+
 export const dryRunResponse: z.ZodType = z.object({
   steps: z.array(
     z.object({
@@ -346,8 +354,10 @@ export const dryRunResponse: z.ZodType = z.object({
       kind: z.string(),
       needs: z.array(z.string()),
       verdict: policyVerdictSchema,
+      budget: budgetSchema.nullable(),
     }),
   ),
+  budget: budgetSchema,
   approvalsNeeded: z.array(z.string()),
   notCarried: z.array(z.string()),
 });

@@ -5,6 +5,7 @@ import type {
   ApplyPreview,
   AdapterView,
   ApprovalView,
+  Budget,
   ChangedPath,
   Failure,
   Impact,
@@ -53,7 +54,11 @@ export interface DryRun {
     readonly kind: string;
     readonly needs: readonly string[];
     readonly verdict: PolicyVerdict;
+    /** What an agent may use up at most; null of other steps. */
+    readonly budget: Budget | null;
   }[];
+  /** Of the whole run. */
+  readonly budget: Budget;
   readonly approvalsNeeded: readonly string[];
   readonly notCarried: readonly string[];
 }
@@ -221,7 +226,12 @@ export interface Workbench {
   /** All revisions of a plan, newest first; empty when there is no such plan. */
   revisions(planId: string): readonly SavedPlan[];
   launch(request: LaunchRequest, by: Caller): Promise<Result<RunView, WorkbenchRefusal>>;
-  dryRun(plan: Plan, by: Caller): Promise<Result<DryRun, WorkbenchRefusal>>;
+  /** With `inputs`, also whether a run could be launched with them. */
+  dryRun(
+    plan: Plan,
+    inputs: LaunchRequest['inputs'] | null,
+    by: Caller,
+  ): Promise<Result<DryRun, WorkbenchRefusal>>;
   /** Newest first. */
   runs(): readonly RunView[];
   run(runId: string): RunView | null;

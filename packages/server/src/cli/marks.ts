@@ -1,5 +1,5 @@
 /** The marks and words for what becomes of steps and runs: a word always, a color never alone. */
-import type { RunView, StepView } from '@ccdash/api/client';
+import type { DryRunView, RunView, StepView } from '@ccdash/api/client';
 import type { Context, Span, Style } from './context.ts';
 
 type Mark = 'going' | 'good' | 'bad' | 'wait' | 'stopped' | 'still';
@@ -69,4 +69,15 @@ export function clockToText(at: string): string {
   return [time.getHours(), time.getMinutes(), time.getSeconds()]
     .map((part) => String(part).padStart(2, '0'))
     .join(':');
+}
+
+/** `5 USD, 100000 tokens, 2 h 0 min`; empty where nothing is limited. */
+export function budgetToText({ usd, tokens, turns, timeMs }: DryRunView['budget']): string {
+  const parts = [
+    usd === null ? [] : [`${usd} USD`],
+    tokens === null ? [] : [`${tokens} tokens`],
+    turns === null ? [] : [`${turns} turns`],
+    timeMs === null ? [] : [durationToText(timeMs)],
+  ];
+  return parts.flat().join(', ');
 }

@@ -197,7 +197,7 @@ function addRunVerbs(program: Command, act: Act): void {
     .option('--feature <slug>', 'the feature it belongs to')
     .option('--input <name=value>', 'an input of the plan (repeatable)', addPair, {})
     .option('--detach', 'launch only', false)
-    .option('--dry-run', 'order, verdicts and approvals; runs nothing', false)
+    .option('--dry-run', 'order, verdicts, approvals and budget; runs nothing', false)
     .helpCommand(false)
     .action(
       (
@@ -206,8 +206,8 @@ function addRunVerbs(program: Command, act: Act): void {
       ) =>
         act(async (context) => {
           const { runPlan, dryRunPlan } = await verbs();
-          if (options.dryRun) return dryRunPlan(context, file);
           const { feature, input: inputs, detach: isDetached } = options;
+          if (options.dryRun) return dryRunPlan(context, file, inputs);
           return runPlan(context, file, { feature: feature ?? null, inputs, isDetached });
         }),
     );

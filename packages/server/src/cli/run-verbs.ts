@@ -8,6 +8,7 @@ import type { Connection } from './connect.ts';
 import type { Context, Style } from './context.ts';
 import { follow } from './follow.ts';
 import { findRun } from './ids.ts';
+import { budgetToText } from './marks.ts';
 import { toPlainLine } from './plain-text.ts';
 import { EXIT, cliRefusal, problemToRefusal, refuse } from './refusals.ts';
 import type { CliRefusal } from './refusals.ts';
@@ -51,35 +52,43 @@ export async function execCommand(
   return launch(context, { file: 'exec', text: JSON.stringify(plan) }, options);
 }
 
-export async function dryRunPlan(context: Context, file: string): Promise<number> {
+export async function dryRunPlan(
+  context: Context,
+  file: string,
+  inputs: LaunchOptions['inputs'],
+): Promise<number> {
   const plan = await readPlanFile(context, file);
   if (!plan.ok) return refuse(context, plan.error);
   const connection = await connect(context);
   if (!connection.ok) return refuse(context, connection.error);
-  const tried = await connection.value.client.dryRun(plan.value.text, file);
+  const tried = await connection.value.client.dryRun(plan.value.text, file, inputs);
   if (!tried.ok) return refuse(context, problemToRefusal(tried.error));
-  const { steps, approvalsNeeded, notCarried } = tried.value;
+  const { steps, approvalsNeeded, budget, notCarried } = tried.value;
   if (context.isJson) {
     context.writeJson(tried.value);
     return EXIT.done;
   }
   const width = Math.min(24, Math.max(...steps.map(({ step }) => step.length)));
-  for (const { step, kind, needs, verdict } of steps) {
+  for (const { step, kind, needs, verdict, budget: most } of steps) {
     const isAsked = verdict.verdict === 'allow' && approvalsNeeded.includes(step);
     const word = isAsked ? 'asks people' : VERDICT_WORDS[verdict.verdict];
-    const after = needs.length === 0 ? '' : `after ${needs.join(', ')}`;
+    const after = needs.length === 0 ? '' : `  after ${needs.join(', ')}`;
+    const limit = most === null ? '' : budgetToText(most);
     context.say(
       { text: step.padEnd(width), style: 'bold' },
       `  ${kind.padEnd(10)}  `,
       { text: word.padEnd(14), style: isAsked ? 'wait' : VERDICT_STYLES[verdict.verdict] },
-      { text: `  risk ${verdict.risk}  ${after}`, style: 'quiet' },
+      { text: `  risk ${verdict.risk}${after}`, style: 'quiet' },
     );
+    if (limit !== '') context.say({ text: `    at most ${limit}`, style: 'quiet' });
     if (verdict.verdict === 'allow') continue;
     for (const { rule, text } of verdict.why) {
       context.say({ text: `    ${text} (${rule})`, style: 'quiet' });
     }
   }
   for (const text of notCarried) context.say(`workspace: ${text}`);
+  const whole = budgetToText(budget);
+  context.say(whole === '' ? 'Budget: no limit' : `Budget: at most ${whole}`);
   const count = approvalsNeeded.length;
   context.say(count === 0 ? 'No approval will be needed.' : `Approvals needed: ${count}`);
   return EXIT.done;

@@ -55,12 +55,12 @@ function parse(text: string): ServerFile | null {
     const { pid, startedTicks, bootId } = value?.process ?? {};
     const isWhole =
       typeof value?.url === 'string' &&
-      typeof value.isBackground === 'boolean' &&
       /^http:\/\/(127\.0\.0\.1|localhost|\[::1\]):\d{1,5}$/.test(value.url) &&
       typeof pid === 'number' &&
       typeof startedTicks === 'string' &&
       typeof bootId === 'string';
-    return isWhole ? (value as ServerFile) : null;
+    // An older version did not say: then it is left to whoever started it.
+    return isWhole ? { ...(value as ServerFile), isBackground: value.isBackground === true } : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;

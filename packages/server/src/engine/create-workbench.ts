@@ -84,7 +84,13 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     return null;
   }
 
-  async function dryRun(plan: Plan, by: Caller): Promise<Result<DryRun, WorkbenchRefusal>> {
+  async function dryRun(
+    plan: Plan,
+    inputs: LaunchRequest['inputs'] | null,
+    by: Caller,
+  ): Promise<Result<DryRun, WorkbenchRefusal>> {
+    const resolved = inputs === null ? ok(null) : resolveInputs(plan.inputs, inputs);
+    if (!resolved.ok) return err({ type: 'InputInvalid', detail: resolved.error });
     const unfit = await unfitExtension(plan);
     if (unfit !== null) return err(unfit);
     const inspected = await deps.workspaces.inspect(deps.projectDir);
@@ -95,6 +101,7 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
       step: step.id,
       kind: step.kind,
       needs: step.needs,
+      budget: step.kind === 'agent' ? step.budget : null,
       verdict: deps.policy.evaluate(
         startPolicyFacts(plan, step, requester, available, commandFacts(deps, step)?.effects ?? []),
       ),
@@ -105,6 +112,7 @@ export function createWorkbench(deps: EngineDeps, engine: Engine, audit: Audit):
     );
     return ok({
       steps,
+      budget: plan.budget,
       approvalsNeeded: asks.map(({ step }) => step),
       notCarried: inspected.value.notCarried,
     });

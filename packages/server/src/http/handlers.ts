@@ -22,6 +22,7 @@ import {
   outputQuery,
   pauseRequest,
   tellRequest,
+  dryRunRequest,
   planTextRequest,
   previewQuery,
   forkRequest,
@@ -142,8 +143,10 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       return Response.json({ ok: reading.ok, problems });
     },
     dryRunPlan: async (call) => {
-      const read = planOf(call);
-      return read.ok ? answer(await workbench.dryRun(read.value.plan, call.caller)) : read.error;
+      const { text, file, inputs = null } = call.body(dryRunRequest);
+      const read = readPlan(text, file);
+      if (!read.ok) return invalidPlan(file, read.problems);
+      return answer(await workbench.dryRun(read.plan, inputs, call.caller));
     },
     savePlan: async (call) => {
       const read = planOf(call);
