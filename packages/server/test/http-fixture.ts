@@ -290,12 +290,9 @@ export function createPlayedWorkbench(): PlayedWorkbench {
     },
     dryRun: async (plan) =>
       ok({
-        steps: plan.steps.map(({ id, kind, needs }) => ({
-          step: id,
-          kind,
-          needs,
-          verdict: verdictOf('allow'),
-          budget: null,
+        steps: plan.steps.map((step) => ({
+          ...{ step: step.id, kind: step.kind, needs: step.needs, verdict: verdictOf('allow') },
+          budget: step.kind === 'agent' ? step.budget : null,
         })),
         budget: plan.budget,
         approvalsNeeded: plan.steps.filter(({ kind }) => kind === 'approval').map(({ id }) => id),
