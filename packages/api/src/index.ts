@@ -6,6 +6,7 @@ export {
   approvalsQuery,
   cancelRequest,
   controlRequest,
+  resumeRequest,
   diffQuery,
   decisionRequest,
   emptyRequest,

@@ -2,7 +2,14 @@ export { ok, err } from './base/result.ts';
 export type { Result } from './base/result.ts';
 export { InvariantError, assertInvariant, unreachable } from './base/invariant.ts';
 export type { Json, JsonObject } from './base/json.ts';
-export { RISK_CLASSES, SETUP_STEP_ID, dependentsOf, isWriter, stepById } from './plan/plan.ts';
+export {
+  RISK_CLASSES,
+  SETUP_STEP_ID,
+  dependentsOf,
+  isWriter,
+  mayWriteBeside,
+  stepById,
+} from './plan/plan.ts';
 export type {
   AgentStep,
   ApprovalStep,
@@ -62,12 +69,14 @@ export type {
   AttemptStatus,
   Decision,
   GateState,
+  JoinConflict,
   ToldMessage,
   RunState,
   StepState,
+  Unjoined,
   Waiting,
 } from './machine/state.ts';
-export { RUN_STATUSES, blockedReasons, runStatus } from './machine/status.ts';
+export { RUN_STATUSES, blockedReasons, runStatus, workToJoin } from './machine/status.ts';
 export type { BlockedReason, RunStatus } from './machine/status.ts';
 export { effectKey, effectsOf, hasSlot } from './schedule/effects.ts';
 export type { Effect } from './schedule/effects.ts';
@@ -157,6 +166,8 @@ export type {
   ApplyPreview,
   ApplyTarget,
   ChangedPath,
+  JoinOrder,
+  Joined,
   WorkspaceSource,
   Workspaces,
 } from './ports/workspace.ts';

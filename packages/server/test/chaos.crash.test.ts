@@ -260,6 +260,7 @@ function unannounced(world: World, runId: string, log: readonly LoggedEvent[]): 
 function judge(world: World): {
   readonly wrong: readonly string[];
   readonly interrupted: number;
+  readonly joined: number;
   readonly events: number;
 } {
   const log = verifiedLog(world);
@@ -272,6 +273,7 @@ function judge(world: World): {
   const created = [...byRun.values()].length;
   if (created !== world.chaos.length) wrong.push(`${String(created)} runs were made`);
   let interrupted = 0;
+  const joined = log.filter(({ type }) => type === 'WorkJoined').length;
   for (const [runId, events] of byRun) {
     const name = events[0]?.data.plan?.name ?? '';
     wrong.push(...historyViolations(events).map((what) => `${name} ${what}`));
@@ -287,14 +289,14 @@ function judge(world: World): {
       if (found !== content) wrong.push(`${name}: ${path} is ${JSON.stringify(found)}`);
     }
   }
-  return { wrong, interrupted, events: log.length };
+  return { wrong, interrupted, joined, events: log.length };
 }
 
 describe('plans that nobody thought of, with everything going wrong', () => {
   const worlds = Math.ceil(RUNS / BESIDE);
   test(`[CH1] ${String(worlds * BESIDE)} runs, seed ${String(SEED)}: every one goes on and comes to its end, as its plan says`, async () => {
     const todo = Array.from({ length: worlds }, (_, index) => SEED + index);
-    const sum = { interrupted: 0, events: 0, faults: 0, failed: 0 };
+    const sum = { interrupted: 0, joined: 0, events: 0, failed: 0 };
     const wrong: string[] = [];
     const worker = async (): Promise<void> => {
       for (let seed = todo.shift(); seed !== undefined; seed = todo.shift()) {
@@ -305,6 +307,7 @@ describe('plans that nobody thought of, with everything going wrong', () => {
         const judged = judge(world);
         sum.interrupted += judged.interrupted;
         sum.events += judged.events;
+        sum.joined += judged.joined;
         if (world.refused.length > 0) sum.failed += 1;
         if (judged.wrong.length > 0) {
           const about = `seed ${String(seed)} in ${world.folder}`;
@@ -318,7 +321,7 @@ describe('plans that nobody thought of, with everything going wrong', () => {
     const success =
       sum.interrupted === 0 ? 100 : (100 * (sum.interrupted - sum.failed)) / sum.interrupted;
     process.stdout.write(
-      `chaos: ${String(worlds * BESIDE)} runs, ${String(sum.events)} events, ${String(sum.interrupted)} interrupted, resume success ${success.toFixed(1)} %\n`,
+      `chaos: ${String(worlds * BESIDE)} runs, ${String(sum.events)} events, ${String(sum.joined)} joins, ${String(sum.interrupted)} interrupted, resume success ${success.toFixed(1)} %\n`,
     );
     expect(wrong).toEqual([]);
     expect(success).toBe(100);

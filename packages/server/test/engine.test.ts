@@ -27,6 +27,8 @@ async function cancel(runId: string): Promise<RunView> {
   return bench.until(runId, ({ status }) => status === 'canceled');
 }
 
+const ONE_AT_A_TIME = "scope: { tools: [exec], write: ['**'] }\nconcurrency: 1";
+
 describe('steps', () => {
   test('[EN1] end well with any exit code that they expect', async () => {
     const run = await bench.rest(
@@ -77,10 +79,11 @@ describe('steps', () => {
     expect(run.steps.filter(({ attempts }) => attempts.length > 0).length).toBe(2);
   });
 
-  test('[EN3] that write wait for one another, whatever the plan allows', async () => {
+  test('[EN3] that write wait for one another, where the plan lets one run at a time', async () => {
     const writer = (id: string): string =>
       `  - { id: ${id}, run: echo ${id} >> b.txt, needs: [] }\n`;
-    const runId = await bench.launch(writer('one') + writer('two') + writer('three'));
+    const steps = writer('one') + writer('two') + writer('three');
+    const runId = await bench.launch(steps, ONE_AT_A_TIME);
     expect((await bench.rest(runId)).status).toBe('succeeded');
     const types = bench
       .events(runId)
@@ -288,14 +291,15 @@ describe('an approval', () => {
   });
 
   test('[EN9] given before the workspace moved does not count: what will run is asked again', async () => {
-    const runId = await bench.launch(`  - id: move
+    const steps = `  - id: move
     run: touch up; until test -e go; do sleep 0.1; done
     needs: []
   - id: risky
     run: touch b.txt
     risk: high
     needs: []
-`);
+`;
+    const runId = await bench.launch(steps, ONE_AT_A_TIME);
     await bench.until(runId, ({ blocked }) => blocked.some(({ step }) => step === 'risky'));
     await expect.poll(() => existsSync(bench.inTree(runId, 'up')), POLL).toBe(true);
     const first = bench.openRequest(runId, 'risky');

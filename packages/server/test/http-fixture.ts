@@ -143,6 +143,11 @@ export function createPlayedWorkbench(): PlayedWorkbench {
 
   function commandFor(state: RunState, effect: Effect): RunCommand | null {
     switch (effect.type) {
+      case 'JoinWork':
+        return {
+          ...{ type: 'JoinWork', step: effect.step, onto: state.checkpoint?.commit ?? '' },
+          outcome: { joined: true, checkpoint: CHECKPOINT, files: [] },
+        };
       case 'PrepareWorkspace':
         return { type: 'StartRun', started: { checkpoint: CHECKPOINT, notCarried: [] } };
       case 'EvaluateStep':

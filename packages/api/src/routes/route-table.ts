@@ -5,6 +5,7 @@ import {
   approvalsQuery,
   cancelRequest,
   controlRequest,
+  resumeRequest,
   diffQuery,
   decisionRequest,
   emptyRequest,
@@ -365,9 +366,10 @@ export const ROUTES: Readonly<Record<RouteName, Route>> = {
   resumeRun: {
     method: 'post',
     path: '/runs/{id}/resume',
-    summary: 'Goes on with a paused run, and with interrupted steps',
+    summary:
+      'Goes on with a paused run, with interrupted steps, and where parallel work is in conflict',
     query: previewQuery,
-    body: controlRequest,
+    body: resumeRequest,
     status: 200,
     response: z.union([impactSummary, runResponse]),
   },

@@ -121,6 +121,9 @@ const dataByType: RunEventData = {
   StepRequeued: { step: 'a', cause: 'retry', mode: 'restore', reason: null, automatic: false },
   StepInvalidated: { step: 'a', cause: 'b', reason: 'it runs again', gate: false, anew: true },
   RunRewound: { step: 'a', checkpoint },
+  WorkJoined: { step: 'a', checkpoint, conflicts: { files: ['f.txt'], take: null } },
+  JoinConflicted: { step: 'a', onto: checkpoint, with: ['b'], files: ['f.txt'] },
+  JoinSettled: { step: 'a', take: 'b' },
   StepFailed: { step: 'a', failure },
   GatePassed: { step: 'a', approvalId: 'apr_1', outputs: { version: '1' } },
   ApprovalRequested: {
@@ -161,6 +164,7 @@ const dataByType: RunEventData = {
     session: token,
     versions: { interface: 1, adapter: '1', sdk: '0.3.330', program: '2.1.330' },
     resumedFrom: 1,
+    lane: true,
   },
   AttemptNeverStarted: attempt,
   AgentTold: { ...attempt, messageId: 'm', text: 'x', how: 'restart' },
@@ -239,6 +243,8 @@ const LATER_FIELDS: ReadonlySet<string> = new Set([
   'versions',
   'anew',
   'RunCreated.forkedFrom',
+  'lane',
+  'conflicts',
   'StepSkipped.reason',
   'StepSkipped.approvals',
 ]);

@@ -365,6 +365,18 @@ const dataSchemas = {
     anew: z.boolean().exactOptional(),
   }),
   RunRewound: z.object({ ...step, checkpoint }),
+  WorkJoined: z.object({
+    ...step,
+    checkpoint,
+    conflicts: z.object({ files: texts, take: text.nullable() }).exactOptional(),
+  }),
+  JoinConflicted: z.object({
+    ...step,
+    onto: checkpoint,
+    with: texts,
+    files: texts,
+  }),
+  JoinSettled: z.object({ ...step, take: text.nullable() }),
   StepFailed: z.object({ ...step, failure }),
   GatePassed: z.object({ ...step, approvalId: text, outputs: jsonObjectSchema }),
 
@@ -414,6 +426,7 @@ const dataSchemas = {
     session: resumeToken.nullable(),
     versions: agentVersions.nullish(),
     resumedFrom: z.int().positive().nullable(),
+    lane: z.literal(true).exactOptional(),
   }),
   AttemptNeverStarted: z.object(attempt),
   AttemptReported: z.object({ ...attempt, epoch: count, facts: listOf(agentFact) }),

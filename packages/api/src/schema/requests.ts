@@ -342,6 +342,19 @@ export const controlRequest: z.ZodType<ControlRequest> = z.strictObject({
   digest,
 });
 
+export interface ResumeRequest extends ControlRequest {
+  /** Of a conflict between steps: the one whose files count. Left out: the files as they lie in the workspace. */
+  readonly take?: string | undefined;
+}
+
+export const resumeRequest: z.ZodType<ResumeRequest> = z.strictObject({
+  step: stepId.nullable().default(null),
+  change: stepChange.nullable().default(null),
+  reason: reason.nullable().default(null),
+  take: stepId.optional(),
+  digest,
+});
+
 const number = z.coerce.number().int().min(0);
 const EVENTS_SHAPE = {
   from: number.optional(),

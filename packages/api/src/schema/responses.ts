@@ -44,6 +44,7 @@ const attempt = z.object({
     .object({ runId: z.string(), attempt: z.int() })
     .nullable()
     .describe('The run that made it, when a fork took it over'),
+  lane: z.boolean().describe('In a workspace of its own, beside another writer'),
   sandbox: z.enum(['bubblewrap', 'none']),
   usage: usageSchema.nullable(),
   failure: failureSchema.nullable(),
@@ -187,6 +188,10 @@ export const runResponse: z.ZodType = z.object({
       at: time,
     }),
   ),
+  conflict: z
+    .object({ step: z.string(), with: z.array(z.string()), files: z.array(z.string()) })
+    .nullable()
+    .describe('Steps beside each other whose work does not merge by itself'),
   paused: z.object({ reason: z.string().nullable(), by: actorSchema, atMs: z.number() }).nullable(),
   failure: failureSchema.nullable(),
   inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),

@@ -325,6 +325,24 @@ describe('ends of attempts', () => {
     expect(runStatus(state)).toBe('blocked');
   });
 
+  test('[AT7] never begun, and to run anew: what an attempt before it left is given up too', () => {
+    const plan = testPlan([testCommand('a'), testCommand('b', { needs: ['a'] })], {
+      concurrency: 1,
+    });
+    const again = { cause: 'resume', mode: 'continue' } as const;
+    const state = given(
+      ...[E.begun(plan), E.done('a'), E.running('b'), E.interrupted('b', 1)],
+      ...[E.requeued('b', again), E.readied('b')],
+      E.attemptStarted('b', 2, { mode: 'continue', resumedFrom: 1 }),
+    )
+      .when(C.restart('a'))
+      .and()
+      .when(C.end('b', 2, NEVER_STARTED))
+      .and().state;
+    // Else it held the workspace for ever, which the step that it needs has to have first.
+    expect(state?.steps.get('b')).toMatchObject({ status: 'pending', next: 'restore' });
+  });
+
   test('[AT7] never begun: its approvals start the next attempt', () => {
     const used = [
       ...[E.begun(ONE), E.asked('a'), E.decided('apr_1', ANN)].flat(),

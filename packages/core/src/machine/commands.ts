@@ -181,7 +181,27 @@ export type RunCommand =
   | { readonly type: 'PauseRun'; readonly reason: string | null }
   /** Goes back to before a step that has begun: it runs again, and all that was built on it. */
   | { readonly type: 'RestartFrom'; readonly step: StepId; readonly reason: string | null }
-  | { readonly type: 'ResumeRun'; readonly step: StepId | null; readonly reason: string | null }
+  | {
+      readonly type: 'ResumeRun';
+      readonly step: StepId | null;
+      readonly reason: string | null;
+      /** Of a conflict between steps: the one whose files count. Left out: what is in the workspace. */
+      readonly take?: StepId;
+    }
+  /** What came of joining the work of `step` onto the checkpoint with the commit `onto`. */
+  | {
+      readonly type: 'JoinWork';
+      readonly step: StepId;
+      readonly onto: string;
+      readonly outcome:
+        | {
+            readonly joined: true;
+            readonly checkpoint: Checkpoint;
+            /** That did not merge by themselves, and were settled. */
+            readonly files: readonly string[];
+          }
+        | { readonly joined: false; readonly files: readonly string[] };
+    }
   | { readonly type: 'RetryRun'; readonly step: StepId | null; readonly reason: string | null };
 
 /** An expected no. Nothing has changed. */

@@ -25,6 +25,7 @@ import { newDraft } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { createdState } from './evolve.ts';
 import type { Actor, AttemptEnd, RunEvent, RunEventData } from './events.ts';
+import { joinWork, settleJoin } from './joins.ts';
 import { restartFrom } from './restart.ts';
 import { askOverride, expireOverrides, reviewOverride, usableOverride } from './override.ts';
 import { dropApprovals, resolveApproval } from './requests.ts';
@@ -46,7 +47,14 @@ import {
   waitingCorrection,
 } from './state.ts';
 import type { AttemptState, RunState, StepState } from './state.ts';
-import { isEligible, runStatus, stopsOnFailure, waitsUntil } from './status.ts';
+import {
+  goesOnInLane,
+  isEligible,
+  runStatus,
+  stopsOnFailure,
+  waitsUntil,
+  workspaceFor,
+} from './status.ts';
 
 export interface Decided {
   /** What happened, in order; empty when the command had nothing to add. */
@@ -119,8 +127,10 @@ function apply(draft: Draft, command: Exclude<RunCommand, { type: 'CreateRun' }>
       return pauseRun(draft, command.reason);
     case 'RestartFrom':
       return restartFrom(draft, command.step, command.reason);
+    case 'JoinWork':
+      return joinWork(draft, command);
     case 'ResumeRun':
-      return resumeRun(draft, command.step, command.reason);
+      return resume(draft, command);
     case 'ChangeRun':
       return askChange(draft, command);
     case 'RetryRun':
@@ -293,7 +303,11 @@ function startStep(draft: Draft, command: Of<'StartStep'>): Refusal | null {
   }
   const { checkpoint } = draft.state;
   assertInvariant(checkpoint !== null, `run ${draft.state.runId} started without a checkpoint`);
-  const resumedFrom = step.next === 'continue' ? (lastWorked(step)?.number ?? null) : null;
+  const worked = lastWorked(step);
+  const resumedFrom = step.next === 'continue' ? (worked?.number ?? null) : null;
+  const isLane = workspaceFor(draft.state, step) === 'lane';
+  // Its own workspace is what it was begun from, however far the run has come since.
+  const begun = goesOnInLane(step) ? worked?.inputCheckpoint : undefined;
   draft.emit({
     type: 'AttemptStarted',
     data: {
@@ -303,12 +317,13 @@ function startStep(draft: Draft, command: Of<'StartStep'>): Refusal | null {
       subjectDigest,
       verdict,
       approvals: step.granted,
-      inputCheckpoint: checkpoint,
+      inputCheckpoint: begun ?? checkpoint,
       mode: resumedFrom === null ? 'fresh' : 'continue',
       sandbox: command.sandbox,
       session: command.session,
       versions: command.versions,
       resumedFrom,
+      ...(isLane ? { lane: true } : {}),
     },
   });
   return null;
@@ -638,6 +653,14 @@ function adoptPolicy(draft: Draft, policyDigest: string): Refusal | null {
     draft.emit({ type: 'StepRequeued', data: { ...data, automatic: true } });
   }
   return null;
+}
+
+/** A conflict that is settled is enough; whatever else is interrupted goes on with it. */
+function resume(draft: Draft, command: Of<'ResumeRun'>): Refusal | null {
+  const settled = settleJoin(draft, command);
+  if (settled !== null && settled !== 'settled') return settled;
+  const refusal = resumeRun(draft, command.step, command.reason);
+  return settled === 'settled' ? null : refusal;
 }
 
 /** Lifts a pause, and sets interrupted steps going: all of them, or the one named. */

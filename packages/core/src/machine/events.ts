@@ -409,7 +409,25 @@ export interface RunEventData {
     /** For agents; attempts of older versions have none. */
     readonly versions?: AgentVersions | null | undefined;
     readonly resumedFrom: number | null;
+    /** It works in a workspace of its own, beside the writer that has the run's. Absent: in the run's. */
+    readonly lane?: true;
   };
+  /**
+   * What a step has made in a workspace of its own is part of the run's from here on. `conflicts`: files that both sides
+   * had changed, and by which side they were settled: the step named, or what people left in the workspace (null).
+   */
+  WorkJoined: Stepped & {
+    readonly checkpoint: Checkpoint;
+    readonly conflicts?: { readonly files: readonly string[]; readonly take: StepId | null };
+  };
+  /** It could not be joined by itself: `files` were changed by `step`, and by the steps `with` beside it. */
+  JoinConflicted: Stepped & {
+    readonly onto: Checkpoint;
+    readonly with: readonly StepId[];
+    readonly files: readonly string[];
+  };
+  /** A person says how the conflict is settled. */
+  JoinSettled: Stepped & JoinChoice;
   /** Proven by the spool's claim: no host of this attempt ever ran. Decisions it used are valid again. */
   AttemptNeverStarted: Attempted;
   AttemptReported: Attempted & { readonly epoch: number; readonly facts: readonly AgentFact[] };
@@ -450,6 +468,11 @@ export interface RunEventData {
   AttemptExhausted: Attempted & AttemptEnd;
   AttemptCanceled: Attempted & AttemptEnd;
   AttemptSuperseded: Attempted & AttemptEnd;
+}
+
+/** The step whose side of a conflict counts; null: what a person has made of the files in the workspace. */
+export interface JoinChoice {
+  readonly take: StepId | null;
 }
 
 /** How an attempt that did not succeed ended. */

@@ -70,6 +70,8 @@ export function createdState(runId: string, event: RunEvent): RunState {
     origin: null,
     checkpoint: null,
     line: null,
+    unjoined: [],
+    conflict: null,
     notCarried: [],
     applying: null,
     applied: [],
@@ -185,7 +187,20 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'RunRewound':
       state.checkpoint = event.data.checkpoint;
       state.line = lineAt(state, event.data.checkpoint);
+      state.conflict = null;
       return;
+    case 'WorkJoined':
+      joinWork(state, event.data);
+      return;
+    case 'JoinConflicted':
+      state.conflict = { ...event.data, settled: null };
+      return;
+    case 'JoinSettled': {
+      const { conflict } = state;
+      assertInvariant(conflict !== null, `there was no conflict about ${event.data.step}`);
+      state.conflict = { ...conflict, settled: { take: event.data.take } };
+      return;
+    }
     case 'StepFailed':
       changeStep(state, event.data.step, event.type, {
         waiting: null,
@@ -237,11 +252,15 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'AttemptNeverStarted': {
       const { step: id, attempt: number } = event.data;
       // Nobody has read its prompt.
-      const messages = stepState(state, id).messages.map((message): ToldMessage => {
+      const step = stepState(state, id);
+      const messages = step.messages.map((message): ToldMessage => {
         const wasInIt = message.takenBy === number;
         return wasInIt ? { ...message, status: 'waiting', takenBy: null } : message;
       });
-      const changes = { invalidated: false, messages };
+      // What an attempt before it left is given up as well, or it would wait for steps that need the workspace.
+      const isGivenUp = step.invalidated && (step.anew || hasLeftWork(step));
+      const next = isGivenUp ? 'restore' : step.next;
+      const changes = { invalidated: false, messages, next };
       for (const approval of endAttempt(state, event, 'never-started', {}, changes).approvals) {
         changeApproval(state, approval, { usedBy: null });
       }
@@ -459,7 +478,39 @@ function invalidateStep(state: RunState, data: RunEventData['StepInvalidated']):
   if (anew) {
     state.ended = null;
     state.endedAt = null;
+    // What it has made is given up.
+    state.unjoined = state.unjoined.filter(({ step: id }) => id !== data.step);
+    if (state.conflict?.step === data.step) state.conflict = null;
   }
+}
+
+/** In plan order; what the step had there before is part of it. */
+function keepUnjoined(
+  state: RunState,
+  step: StepId,
+  base: Checkpoint,
+  checkpoint: Checkpoint,
+): void {
+  const others = state.unjoined.filter((each) => each.step !== step);
+  if (base.commit === checkpoint.commit) {
+    state.unjoined = others;
+    return;
+  }
+  const order = state.created.plan.steps.map(({ id }) => id);
+  state.unjoined = [...others, { step, base, checkpoint }].sort(
+    (a, b) => order.indexOf(a.step) - order.indexOf(b.step),
+  );
+}
+
+function joinWork(state: RunState, { step, checkpoint }: RunEventData['WorkJoined']): void {
+  assertInvariant(
+    state.unjoined.some((each) => each.step === step),
+    `step ${step} has nothing to join`,
+  );
+  state.unjoined = state.unjoined.filter((each) => each.step !== step);
+  state.conflict = null;
+  state.line = { step, checkpoint, before: state.line };
+  state.checkpoint = checkpoint;
 }
 
 function requestApproval(
@@ -533,6 +584,7 @@ function startAttempt(state: RunState, at: string, data: RunEventData['AttemptSt
     model: null,
     resumedFrom: data.resumedFrom,
     from: null,
+    lane: data.lane ?? false,
     inputCheckpoint: data.inputCheckpoint,
     checkpoint: null,
     setAside: null,
@@ -556,6 +608,14 @@ function startAttempt(state: RunState, at: string, data: RunEventData['AttemptSt
     messages: settledMessages(step, { status: 'taken', takenBy: number }),
   });
   for (const approvalId of data.approvals) changeApproval(state, approvalId, { usedBy: number });
+}
+
+/** An attempt before the live one was interrupted, and nothing has set its work back since. */
+function hasLeftWork({ attempts }: StepState): boolean {
+  const worked = attempts.findLast(
+    ({ status }) => status !== 'never-started' && status !== 'running',
+  );
+  return worked?.status === 'interrupted';
 }
 
 /** Messages that wait come to their end, as `change` says. */
@@ -716,6 +776,11 @@ function succeedAttempt(
   );
   // Others run beside writers: what they saw may be older than what the run has by now.
   if (!isWriter(planStep(state.created.plan, event.data.step))) return;
+  const attempt = lastAttempt(stepState(state, event.data.step));
+  if (attempt?.lane === true) {
+    keepUnjoined(state, event.data.step, attempt.inputCheckpoint, checkpoint);
+    return;
+  }
   state.line = { step: event.data.step, checkpoint, before: state.line };
   state.checkpoint = checkpoint;
 }

@@ -168,6 +168,20 @@ const CASES: readonly Case[] = [
     around: { ...PLAIN, ends: ['succeeded', FAILED], restarts: true },
   },
   {
+    name: 'two writers beside each other whose work is joined for a third',
+    plan: testPlan([
+      testCommand('a'),
+      testCommand('b', { onInterrupt: 'resume', needs: [] }),
+      testReader('c', { needs: ['a', 'b'] }),
+    ]),
+    around: { ...PLAIN, ends: ['succeeded', FAILED, GONE] },
+  },
+  {
+    name: 'two writers beside each other that people go back in',
+    plan: testPlan([testCommand('a'), testCommand('b', { needs: [] })]),
+    around: { ...PLAIN, ends: ['succeeded', FAILED], restarts: true },
+  },
+  {
     name: 'a rejection while a writer and a reader work on what is sent back',
     plan: testPlan([
       testCommand('build'),
@@ -288,6 +302,9 @@ function isNoTransition(row: string): boolean {
     row.endsWith(' AttemptReported') ||
     row.endsWith(' ToolDecided') ||
     row.endsWith(' RunRewound') ||
+    row.endsWith(' WorkJoined') ||
+    row.endsWith(' JoinConflicted') ||
+    row.endsWith(' JoinSettled') ||
     // An override is asked for while the step stays as it is.
     row === 'blocked ApprovalRequested' ||
     // So is a skip.

@@ -83,6 +83,11 @@ function builtOn(state: RunState, id: StepId, target: Checkpoint): readonly Step
     gone.add(at.step);
     for (const dependent of dependentsOf(plan, at.step)) gone.add(dependent);
   }
+  for (const { id: each, base } of beside(state)) {
+    if (isOnLine(state, target, base)) continue;
+    gone.add(each);
+    for (const dependent of dependentsOf(plan, each)) gone.add(dependent);
+  }
   for (const step of state.steps.activeSteps()) {
     // What it is at would end on a workspace that is not there any more.
     if (step.status === 'running' && isWriter(planStep(plan, step.id))) gone.add(step.id);
@@ -91,6 +96,27 @@ function builtOn(state: RunState, id: StepId, target: Checkpoint): readonly Step
   return plan.steps
     .map((step) => step.id)
     .filter((each) => gone.has(each) && hasBegun(stepState(state, each)));
+}
+
+/** Steps with work in workspaces of their own, done or half done, and what those were begun from. */
+function beside(state: RunState): readonly { readonly id: StepId; readonly base: Checkpoint }[] {
+  const done = state.unjoined.map(({ step, base }) => ({ id: step, base }));
+  const half = [...state.steps.activeSteps()].flatMap((step) => {
+    const worked = lastWorked(step);
+    const isThere = worked?.status === 'interrupted' && worked.lane && hasBegun(step);
+    return isThere ? [{ id: step.id, base: worked.inputCheckpoint }] : [];
+  });
+  return [...done, ...half];
+}
+
+/** Whether `checkpoint` is `target`, or came before it. */
+function isOnLine(state: RunState, target: Checkpoint, checkpoint: Checkpoint): boolean {
+  if (checkpoint.commit === target.commit || checkpoint.commit === state.origin?.commit)
+    return true;
+  let at = state.line;
+  while (at !== null && at.checkpoint.commit !== target.commit) at = at.before;
+  while (at !== null && at.checkpoint.commit !== checkpoint.commit) at = at.before;
+  return at !== null;
 }
 
 /** Something of it is there: it is not as if it had never been looked at. */

@@ -19,6 +19,7 @@ import type {
   DecidingRule,
   Escalation,
   Failure,
+  JoinChoice,
   OutputSummary,
   PolicyVerdict,
   ResumeToken,
@@ -52,6 +53,10 @@ export interface RunState {
   checkpoint: Checkpoint | null;
   /** The writers that made the checkpoint what it is, newest first; null at the origin. */
   line: Made | null;
+  /** Work done in workspaces of its own that is not part of the run's yet, in plan order. */
+  unjoined: readonly Unjoined[];
+  /** Why the first that was tried is not, and what a person has said to that. */
+  conflict: JoinConflict | null;
   notCarried: readonly string[];
   /** The result is being brought into the project. */
   applying: Applying | null;
@@ -99,6 +104,21 @@ export interface Made {
   readonly step: StepId;
   readonly checkpoint: Checkpoint;
   readonly before: Made | null;
+}
+
+/** `base`: the run's checkpoint that it was begun from. */
+export interface Unjoined {
+  readonly step: StepId;
+  readonly base: Checkpoint;
+  readonly checkpoint: Checkpoint;
+}
+
+export interface JoinConflict {
+  readonly step: StepId;
+  readonly onto: Checkpoint;
+  readonly with: readonly StepId[];
+  readonly files: readonly string[];
+  readonly settled: JoinChoice | null;
 }
 
 /** Why a blocked step waits. */
@@ -173,6 +193,8 @@ export interface AttemptState {
   readonly resumedFrom: number | null;
   /** The run that made it, when a fork took it over: it has been paid there. */
   readonly from: { readonly runId: string; readonly attempt: number } | null;
+  /** It works in a workspace of its own. */
+  readonly lane: boolean;
   readonly inputCheckpoint: Checkpoint;
   readonly checkpoint: Checkpoint | null;
   readonly setAside: Checkpoint | null;

@@ -65,7 +65,8 @@ describe('runStatus', () => {
   });
 
   test('[RS1] a writer that waits for an interrupted one does not move, a reader does', () => {
-    const plan = testPlan([testCommand('a'), testCommand('b'), testReader('c', { needs: ['b'] })]);
+    const steps = [testCommand('a'), testCommand('b'), testReader('c', { needs: ['b'] })];
+    const plan = testPlan(steps, { concurrency: 1 });
     const held = [E.running('a'), E.interrupted('a', 1), E.readied('b')];
     expect(runStatus(after(E.begun(plan), held))).toBe('blocked');
     const reads = testPlan([testCommand('a'), testReader('b')]);
@@ -121,7 +122,8 @@ describe('blockedReasons', () => {
 });
 
 describe('workspaceHolder', () => {
-  const plan = testPlan([testReader('r'), testCommand('a'), testCommand('b')]);
+  const steps = [testReader('r'), testCommand('a'), testCommand('b')];
+  const plan = testPlan(steps, { concurrency: 1 });
   const interrupted = [E.begun(plan), E.running('a'), E.interrupted('a', 1)];
   const resumed = E.requeued('a', { cause: 'resume', mode: 'continue' });
   const holder = (...told: readonly Told[]) => workspaceHolder(after(...told))?.id;

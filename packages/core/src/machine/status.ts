@@ -3,7 +3,7 @@ import { isWriter } from '../plan/plan.ts';
 import type { StepId } from '../plan/plan.ts';
 import { isOfChange } from './requests.ts';
 import { lastWorked, planStep } from './state.ts';
-import type { RunState, StepState } from './state.ts';
+import type { RunState, StepState, Unjoined } from './state.ts';
 
 export const RUN_STATUSES = [
   'queued',
@@ -20,6 +20,7 @@ export interface BlockedReason {
   readonly reason:
     | 'approval'
     | 'policy_denied'
+    | 'merge_conflict'
     | 'interrupted'
     | 'adapter_unavailable'
     | 'configuration'
@@ -52,6 +53,10 @@ export function blockedReasons(state: RunState): readonly BlockedReason[] {
       reasons.push({ reason: step.waiting.reason, step: step.id, approval });
     }
   }
+  const { conflict } = state;
+  if (conflict?.settled === null) {
+    reasons.push({ reason: 'merge_conflict', step: conflict.step, approval: null });
+  }
   for (const approval of state.approvals.values()) {
     const isAside = approval.kind === 'tool' || isOfChange(approval);
     if (isAside && approval.status === 'open') {
@@ -68,15 +73,14 @@ export function stepsSucceeded(state: RunState): boolean {
 
 /** Something goes on, or will without anybody's help. */
 export function hasMotion(state: RunState): boolean {
+  if (workToJoin(state) !== undefined) return true;
   const stopping = stopsOnFailure(state);
-  const holder = workspaceHolder(state);
   for (const step of state.steps.activeSteps()) {
     if (step.status === 'running' || step.status === 'stale') return true;
     if (stopping) continue;
     if (step.status === 'ready') {
-      // A writer that must wait moves when the holder of the workspace does.
-      const waits = holder !== undefined && holder.id !== step.id;
-      if (!waits || !isWriter(planStep(state.created.plan, step.id))) return true;
+      // A writer that must wait moves when the holder of the workspace does, and all do once a conflict is settled.
+      if (workspaceFor(state, step) !== null) return true;
     }
     if (step.status === 'pending' && isEligible(state, step)) return true;
   }
@@ -89,9 +93,54 @@ export function stopsOnFailure(state: RunState): boolean {
   return state.steps.count('failed') > 0;
 }
 
-/** Every step it needs has succeeded or was skipped. */
+/** Every step it needs has succeeded or was skipped, and what they made is part of the run's workspace. */
 export function isEligible(state: RunState, step: StepState): boolean {
-  return state.steps.isEligible(step.id);
+  if (!state.steps.isEligible(step.id)) return false;
+  if (state.unjoined.length === 0) return true;
+  const { needs } = planStep(state.created.plan, step.id);
+  return !state.unjoined.some((work) => needs.includes(work.step));
+}
+
+/**
+ * Where `step` may begin as things are: in the workspace of the run, or in a `lane`, one of its own, because another
+ * writer has that. Null: nowhere yet.
+ */
+export function workspaceFor(state: RunState, step: StepState): 'run' | 'lane' | null {
+  // The files are being put together, or a person does that.
+  if (state.conflict !== null) return null;
+  if (!isWriter(planStep(state.created.plan, step.id))) return 'run';
+  if (workToJoin(state) !== undefined) return null;
+  if (goesOnInLane(step)) return 'lane';
+  const holder = workspaceHolder(state);
+  if (holder === undefined || holder.id === step.id) return 'run';
+  return state.created.plan.concurrency > 1 ? 'lane' : null;
+}
+
+/** It was interrupted in a workspace of its own, and goes on there. */
+export function goesOnInLane(step: StepState): boolean {
+  const worked = lastWorked(step);
+  return step.next === 'continue' && worked?.status === 'interrupted' && worked.lane;
+}
+
+/**
+ * The work that is to be joined now, first in plan order; undefined while there is none, while the workspace of the run
+ * is in use, or a step that comes before it in the plan is still at work beside it.
+ */
+export function workToJoin(state: RunState): Unjoined | undefined {
+  const { conflict } = state;
+  if (state.unjoined.length === 0 || conflict?.settled === null) return undefined;
+  if (workspaceHolder(state) !== undefined) return undefined;
+  const work =
+    conflict === null
+      ? state.unjoined[0]
+      : state.unjoined.find(({ step }) => step === conflict.step);
+  if (work === undefined) return undefined;
+  for (const { id } of state.created.plan.steps) {
+    if (id === work.step) return work;
+    const step = state.steps.get(id);
+    if (step?.status === 'running' && isWriter(planStep(state.created.plan, id))) return undefined;
+  }
+  return work;
 }
 
 /**
@@ -106,10 +155,11 @@ export function waitsUntil(state: RunState, step: StepState, nowMs: number): num
   return notBeforeMs - nowMs > longestMs ? null : notBeforeMs;
 }
 
-/** The step whose half-done work is in the workspace: until it is gone on with or set back, no other writer begins. */
+/** The step whose half-done work is in the run's workspace: until it is gone on with or set back, no other writer begins there. */
 export function workspaceHolder(state: RunState): StepState | undefined {
   for (const step of state.steps.activeSteps()) {
-    if (holdsWork(step) && isWriter(planStep(state.created.plan, step.id))) return step;
+    if (!holdsWork(step) || lastWorked(step)?.lane === true) continue;
+    if (isWriter(planStep(state.created.plan, step.id))) return step;
   }
   return undefined;
 }

@@ -216,3 +216,19 @@ export function dependentsOf(plan: Plan, stepId: StepId): readonly StepId[] {
   }
   return plan.steps.map((step) => step.id).filter((id) => id !== stepId && reached.has(id));
 }
+
+/** More writers than this are taken to be beside each other somewhere, which costs nothing but a copy of files. */
+const MOST_COMPARED = 100;
+
+/** Whether two steps that write could be at work at once: neither depends on the other, and the plan lets two run. */
+export function mayWriteBeside(plan: Plan): boolean {
+  if (plan.concurrency < 2) return false;
+  const writers = plan.steps.filter(isWriter).map(({ id }) => id);
+  if (writers.length > MOST_COMPARED) return true;
+  // In a chain the first has all the others after it, the next all but one, and so on.
+  const after = writers.map((id) => {
+    const dependents = new Set(dependentsOf(plan, id));
+    return writers.filter((other) => dependents.has(other)).length;
+  });
+  return after.sort((a, b) => b - a).some((count, index) => count !== writers.length - 1 - index);
+}

@@ -54,6 +54,23 @@ export interface ApplyOrder extends ApplyTarget {
   readonly at: string;
 }
 
+/** Joins `work`, made in a lane, onto the newest checkpoint of the run. */
+export interface JoinOrder {
+  readonly onto: Checkpoint;
+  readonly work: Checkpoint;
+  readonly label: string;
+  /** What settles a conflict: one of the sides, or what is in the workspace now. Null: nothing yet. */
+  readonly take: 'onto' | 'work' | 'workspace' | null;
+}
+
+export type Joined =
+  | { readonly joined: true; readonly checkpoint: Checkpoint; readonly files: readonly string[] }
+  | { readonly joined: false; readonly files: readonly string[] };
+
+/**
+ * Besides its own workspace a run may have lanes, one for a step that writes beside another: `laneOf(run, step)` stands
+ * for the id of a run then.
+ */
 export interface Workspaces {
   /** HEAD of the project and what a clone of it will not carry. Errors: Failure `not_a_repository`, `no_commit`. */
   inspect(
@@ -66,6 +83,15 @@ export interface Workspaces {
     runId: string,
     source: WorkspaceSource,
   ): Promise<Result<{ readonly checkpoint: Checkpoint }, Failure>>;
+  /** Makes the lane of a step with the files of `target`, or finds it made. */
+  openLane(runId: string, step: string, target: Checkpoint): Promise<Result<void, Failure>>;
+  /** Keeps the files as they are for lanes to begin with. Nothing may be at work in the workspace. */
+  keepSeed(runId: string): Promise<Result<void, Failure>>;
+  /**
+   * Sets the run's workspace to what comes of both; safe to repeat. Not joined: `files` are in conflict, and lie in the
+   * workspace with both sides in them.
+   */
+  join(runId: string, order: JoinOrder): Promise<Result<Joined, Failure>>;
   /** Absolute path of the run's work tree. */
   pathOf(runId: string): string;
   /** Project object folders that the clone borrows from; a sandbox mounts them read-only. */

@@ -210,7 +210,7 @@ describe('slots', () => {
     expect(effects(0, free)).toEqual(['StartStep a', 'EvaluateStep b']);
   });
 
-  test('[SC2] one writer at a time, beside any number of readers', () => {
+  test('[SC2] one writer at a time in the workspace of the run, beside any number of readers', () => {
     const told = [E.begun(PLAN), E.readied('a'), E.readied('b'), E.readied('c')];
     expect(effects(0, told)).toEqual(['StartStep a', 'StartStep c']);
     const mixed = testPlan([testReader('c'), testCommand('a')]);
@@ -219,9 +219,12 @@ describe('slots', () => {
       'StartStep a',
     ]);
     const running = [E.begun(PLAN), E.readied('b'), E.running('a'), E.readied('c')];
-    expect(effects(0, running)).toEqual(['SuperviseAttempt a 1', 'StartStep c']);
-    given(running).when(C.start('b')).thenRefused('SlotTaken');
-    const state = after(running);
+    expect(effects(0, running)).toEqual(['SuperviseAttempt a 1', 'StartStep b', 'StartStep c']);
+    given(running)
+      .when(C.start('b'))
+      .thenEvents(E.attemptStarted('b', 1, { lane: true }));
+    const alone = [E.begun({ ...PLAN, concurrency: 1 }), E.running('a'), E.interrupted('a', 1)];
+    const state = after(alone, E.readied('b'), E.readied('c'));
     expect(['b', 'c'].map((id) => hasSlot(state, state.steps.get(id)!))).toEqual([false, true]);
   });
 

@@ -6,11 +6,19 @@ import type { StepId } from '../plan/plan.ts';
 import { isWriter } from '../plan/plan.ts';
 import { liveAttempt, planStep, waitingCorrection } from '../machine/state.ts';
 import type { RunState, StepState } from '../machine/state.ts';
-import { isEligible, stopsOnFailure, waitsUntil, workspaceHolder } from '../machine/status.ts';
+import {
+  isEligible,
+  stopsOnFailure,
+  waitsUntil,
+  workToJoin,
+  workspaceFor,
+} from '../machine/status.ts';
 
 export type Effect =
   | { readonly type: 'PrepareWorkspace' }
   | { readonly type: 'ApplyResult' }
+  /** Make what a step has done in a workspace of its own part of the run's. */
+  | { readonly type: 'JoinWork'; readonly step: StepId }
   | { readonly type: 'EvaluateStep'; readonly step: StepId }
   | { readonly type: 'StartStep'; readonly step: StepId }
   /** Watch over a live attempt: launch it, find it again, take its facts, record its end. */
@@ -58,6 +66,7 @@ export function effectKey(effect: Effect): string {
       return effect.type;
     case 'EvaluateStep':
     case 'StartStep':
+    case 'JoinWork':
       return `${effect.type} ${effect.step}`;
     case 'SuperviseAttempt':
     case 'StopAttempt':
@@ -86,6 +95,8 @@ export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
   }
   const stands = state.cancelRequest !== null || state.paused !== null;
   const begins = !stands && !stopsOnFailure(state);
+  const work = stands ? undefined : workToJoin(state);
+  if (work !== undefined) effects.push({ type: 'JoinWork', step: work.step });
   const slots = startSlots(state);
   for (const step of state.steps.activeSteps()) {
     effects.push(...attemptEffects(state, step));
@@ -112,20 +123,24 @@ export function effectsOf(state: RunState, nowMs: number): readonly Effect[] {
   return effects;
 }
 
-/** Whether `step` may begin next to what runs: a slot is free, and a writer has the workspace for itself. */
+/** Whether `step` may begin next to what runs: a slot is free, and no writer is in its workspace. */
 export function hasSlot(state: RunState, step: StepState): boolean {
   return startSlots(state).take(step);
 }
 
 function startSlots(state: RunState): { take(step: StepState): boolean } {
   let free = state.created.plan.concurrency - state.steps.count('running');
-  let holder = workspaceHolder(state)?.id;
+  // One writer at a time is given the workspace of the run; what comes after it sees that it is taken.
+  let isGiven = false;
   return {
     take: (step) => {
-      const writes = isWriter(planStep(state.created.plan, step.id));
-      if (free <= 0 || (writes && holder !== undefined && holder !== step.id)) return false;
+      const where = free <= 0 ? null : workspaceFor(state, step);
+      if (where === null) return false;
+      if (where === 'run' && isWriter(planStep(state.created.plan, step.id))) {
+        if (isGiven) return false;
+        isGiven = true;
+      }
       free -= 1;
-      if (writes) holder = step.id;
       return true;
     },
   };

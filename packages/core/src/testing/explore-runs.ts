@@ -212,19 +212,26 @@ export function stateKey(state: RunState, restarts = false): string {
   const begun = [startedAt !== null, startFailure !== null, cancelRequest !== null, ended];
   const pending = state.change?.asked.change;
   const asks = pending && (pending.type === 'skip' ? pending.step : pending.digest);
-  const flags = [...begun, paused !== null, wasPaused, state.applying !== null, asks];
+  const joins = [
+    state.unjoined.map(({ step }) => step),
+    state.conflict && [state.conflict.step, state.conflict.with, state.conflict.settled],
+  ];
+  const flags = [...begun, paused !== null, wasPaused, state.applying !== null, asks, joins];
   const steps = [...state.steps.values()].map((step) => stepKey(state, step));
   if (!restarts) return JSON.stringify([flags, steps]);
   // Where each step could go back to. Commits are numbered by attempts: so by their place in the line.
   const line: (readonly [step: string, commit: string])[] = [];
   for (let at = state.line; at !== null; at = at.before) line.push([at.step, at.checkpoint.commit]);
-  const placeOf = (checkpoint: Checkpoint | null | undefined): number =>
-    line.findIndex(([, commit]) => commit === checkpoint?.commit);
+  const placeOf = (checkpoint: Checkpoint | null | undefined): number | 'origin' =>
+    checkpoint?.commit === state.origin?.commit
+      ? 'origin'
+      : line.findIndex(([, commit]) => commit === checkpoint?.commit);
   const reaches = [...state.steps.values()].map((step) => {
     const began = lastWorked(step)?.inputCheckpoint;
     return [placeOf(began), placeOf(step.checkpoint), step.anew];
   });
-  return JSON.stringify([flags, steps, line.map(([step]) => step), reaches]);
+  const bases = state.unjoined.map(({ base }) => placeOf(base));
+  return JSON.stringify([flags, steps, line.map(([step]) => step), reaches, bases]);
 }
 
 function stepKey(state: RunState, step: StepState): unknown {
@@ -243,13 +250,14 @@ function stepKey(state: RunState, step: StepState): unknown {
     step.subjectDigest,
     step.verdict,
     step.granted.map((id) => useful.findIndex((approval) => approval.id === id)),
-    [step.next, worked?.status === 'interrupted', worked === undefined],
+    [step.next, worked?.status === 'interrupted' && [worked.lane], worked === undefined],
     step.notBeforeMs,
     sightOf(state, step),
     [step.tries, step.automaticResumes, step.rejections, step.feedback.length],
     [step.invalidated, step.failure?.code],
     attempt && [
       attempt.reportedSeq,
+      attempt.lane,
       attempt.gates.map(({ status, decision }) => [status, decision]),
     ],
     rejectedOf(state, step),

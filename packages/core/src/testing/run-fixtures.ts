@@ -231,6 +231,21 @@ export const COMMANDS = {
   },
   pause: (): RunCommand => ({ type: 'PauseRun', reason: 'lunch' }),
   resume: (step: StepId | null = null): RunCommand => ({ type: 'ResumeRun', step, reason: null }),
+  settle: (take?: StepId, step: StepId | null = null): RunCommand => ({
+    ...{ type: 'ResumeRun', step, reason: null, ...(take === undefined ? {} : { take }) },
+  }),
+  join: (
+    step: StepId,
+    onto: Checkpoint | null,
+    joined: Checkpoint | null,
+    files: readonly string[] = [],
+  ): RunCommand => ({
+    ...{ type: 'JoinWork', step, onto: onto?.commit ?? '' },
+    outcome:
+      joined === null
+        ? { joined: false, files: ['a.txt'] }
+        : { joined: true, checkpoint: joined, files },
+  }),
   retry: (step: StepId | null = null): RunCommand => ({ type: 'RetryRun', step, reason: null }),
 } as const;
 
@@ -305,6 +320,12 @@ export const EVENTS = {
     testEvent('StepInvalidated', {
       ...{ step, cause: step, reason: 'ann rejected it: not like this', gate: false, ...rest },
     }),
+  joined: (step: StepId, checkpoint: Checkpoint, rest: DataOf<'WorkJoined'> = {}): RunEvent =>
+    testEvent('WorkJoined', { step, checkpoint, ...rest }),
+  joinConflicted: (step: StepId, onto: Checkpoint, besides: readonly StepId[]): RunEvent =>
+    testEvent('JoinConflicted', { step, onto, with: besides, files: ['a.txt'] }),
+  joinSettled: (step: StepId, take: StepId | null = null): RunEvent =>
+    testEvent('JoinSettled', { step, take }),
   rewound: (step: StepId, checkpoint: Checkpoint): RunEvent =>
     testEvent('RunRewound', { step, checkpoint }),
   stepFailed: (step: StepId, failure: Failure): RunEvent =>

@@ -1,8 +1,8 @@
 /** What must hold in every state of every run, and of every event, whoever sent what. Violations are sentences. */
 import type { RunEvent } from '../machine/events.ts';
-import { liveAttempt, planStep } from '../machine/state.ts';
+import { lastWorked, liveAttempt, planStep } from '../machine/state.ts';
 import type { ApprovalState, RunState, StepState } from '../machine/state.ts';
-import { blockedReasons, runStatus, workspaceHolder } from '../machine/status.ts';
+import { blockedReasons, goesOnInLane, runStatus, workspaceHolder } from '../machine/status.ts';
 import { SETTLED_STATUSES, STEP_STATUSES } from '../machine/transitions.ts';
 import { isWriter } from '../plan/plan.ts';
 import { effectKey, effectsOf } from '../schedule/effects.ts';
@@ -28,9 +28,10 @@ export function stateViolations(state: RunState, nowMs: number): readonly string
   const running = [...state.steps.values()].filter((step) => step.status === 'running');
   const writers = running.filter((step) => isWriter(planStep(plan, step.id)));
   if (running.length > plan.concurrency) wrong.push('more attempts live than concurrency allows');
-  if (writers.length > 1) wrong.push('two writers live at once');
+  const inRun = writers.filter((step) => liveAttempt(step)?.lane !== true);
+  if (inRun.length > 1) wrong.push('two writers live at once in the workspace of the run');
   const holder = workspaceHolder(state);
-  if (writers.some((step) => step.id !== holder?.id)) {
+  if (inRun.some((step) => step.id !== holder?.id)) {
     wrong.push('a writer runs in a workspace that another step holds');
   }
   for (const step of state.steps.values()) wrong.push(...stepViolations(state, step));
@@ -277,11 +278,21 @@ function startViolations(
   }
   const holds = (each: StepState): boolean =>
     isWriter(planStep(plan, each.id)) &&
+    lastWorked(each)?.lane !== true &&
     (each.status === 'running' || each.status === 'interrupted');
-  if (isWriter(planned) && others.some(holds)) say('into a workspace that is taken');
+  const isLane = data.lane === true;
+  if (isWriter(planned) && !isLane && others.some(holds)) say('into a workspace that is taken');
+  if (isLane && !isWriter(planned)) say('a reader with a workspace of its own');
+  if (isLane && plan.concurrency < 2) say('beside another, where one is to work at a time');
+  if (before.conflict !== null) say('while a conflict is to be settled');
+  if (before.unjoined.some((work) => planned.needs.includes(work.step))) {
+    say('before what it needs is in the workspace');
+  }
   if (data.subjectDigest !== step?.subjectDigest) say('not what was evaluated');
   if (data.verdict.verdict === 'deny' && !isOverridden(before, data)) say('denied');
-  if (data.inputCheckpoint.commit !== before.checkpoint?.commit) say('not from the checkpoint');
+  const goesOn = isLane && step !== undefined && goesOnInLane(step);
+  const from = goesOn ? lastWorked(step)?.inputCheckpoint : before.checkpoint;
+  if (data.inputCheckpoint.commit !== from?.commit) say('not from the checkpoint');
   if (data.verdict.verdict !== 'requires_approval' || isOverridden(before, data)) return;
   const approvals = data.approvals.map((id) => before.approvals.get(id));
   const people = new Set<string>();

@@ -105,6 +105,13 @@ export function outsideMoves(state: RunState, around: Surroundings): readonly Mo
     add(COMMANDS.endApply(false));
   }
   if (around.pauses) add(COMMANDS.pause(), RITA);
+  for (const { step } of state.unjoined) {
+    add(COMMANDS.join(step, state.checkpoint, joinedCommit(state, step)));
+    add(COMMANDS.join(step, state.checkpoint, null));
+    add(COMMANDS.join(step, testCommit('another'), null));
+    add(COMMANDS.settle(step), RITA);
+    add(COMMANDS.settle('nowhere'), RITA);
+  }
   add(COMMANDS.resume(), RITA);
   add(COMMANDS.retry(), RITA);
   const changing = { approvalId: nextApprovalId(state) };
@@ -153,6 +160,11 @@ export function outsideMoves(state: RunState, around: Surroundings): readonly Mo
   add(COMMANDS.approve('apr_unknown'), ANN);
   add(COMMANDS.evaluate('nowhere'));
   return moves;
+}
+
+/** What comes of joining the newest work of a step. */
+function joinedCommit(state: RunState, step: string): Checkpoint {
+  return testCommit(`${step}-${state.steps.get(step)?.attempts.length ?? 0}-joined`);
 }
 
 /** Plans that a person may want instead: one step otherwise, without its last step, with one more. */
@@ -324,6 +336,10 @@ export function naturalMove(state: RunState, effect: Effect): Move {
       return engine(COMMANDS.startRun());
     case 'ApplyResult':
       return engine(COMMANDS.endApply(true));
+    case 'JoinWork': {
+      const joined = joinedCommit(state, effect.step);
+      return engine(COMMANDS.join(effect.step, state.checkpoint, joined));
+    }
     case 'EvaluateStep': {
       const slot = { approvalId: nextApprovalId(state), expiresAtMs: null };
       const isGate = planStep(state.created.plan, effect.step).kind === 'approval';

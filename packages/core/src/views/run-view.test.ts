@@ -66,7 +66,7 @@ describe('the view of a run', () => {
         canceling: false,
         failure: null,
       },
-      ...{ paused: null, applying: null, applied: [] },
+      ...{ paused: null, conflict: null, applying: null, applied: [] },
       ...{ inputs: {}, baseCommit: 'base', checkpoint: testCommit('1') },
       ...{ notCarried: ['uncommitted work'], requestedBy: RITA },
       ...{ createdAt: TEST_AT, startedAt: TEST_AT, endedAt: null },
@@ -80,7 +80,14 @@ describe('the view of a run', () => {
           attempts: [
             {
               ...{ number: 1, status: 'succeeded', startedAt: TEST_AT, endedAt: TEST_AT },
-              ...{ exitCode: 0, resumedFrom: null, from: null, sandbox: 'bubblewrap', usage: null },
+              ...{
+                exitCode: 0,
+                resumedFrom: null,
+                lane: false,
+                from: null,
+                sandbox: 'bubblewrap',
+                usage: null,
+              },
               ...{ failure: null, output, checks: [check], session: testToken('s1') },
               ...{ versions: null, model: null },
               ...{ checkpoint: testCommit('1'), setAside: null, toolCalls: 0 },

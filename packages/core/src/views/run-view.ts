@@ -57,6 +57,12 @@ export interface RunView {
     readonly by: Actor;
     readonly atMs: number;
   } | null;
+  /** Steps beside each other whose work does not merge by itself: somebody has to settle it. */
+  readonly conflict: {
+    readonly step: string;
+    readonly with: readonly string[];
+    readonly files: readonly string[];
+  } | null;
   readonly failure: Failure | null;
   readonly inputs: Readonly<Record<string, string | number | boolean>>;
   readonly baseCommit: string;
@@ -131,6 +137,8 @@ export interface AttemptView {
   readonly resumedFrom: number | null;
   /** The run that made it, when a fork took it over. */
   readonly from: AttemptState['from'];
+  /** It works in a workspace of its own, beside another writer. */
+  readonly lane: boolean;
   readonly sandbox: 'bubblewrap' | 'none';
   readonly usage: Usage | null;
   readonly failure: Failure | null;
@@ -186,6 +194,7 @@ export function runToView(state: RunState, quarantine: string | null = null): Ru
     quarantine,
     canceling: state.cancelRequest !== null && state.ended !== 'canceled',
     paused: state.paused,
+    conflict: conflictToView(state),
     failure: state.startFailure,
     inputs: created.inputs,
     baseCommit: created.baseCommit,
@@ -211,6 +220,12 @@ function forkToView(fork: Fork | null): RunView['forkedFrom'] {
   if (fork === null) return null;
   const { runId, at, checkpoint, steps, reason } = fork;
   return { runId, at, checkpoint, steps: steps.map(({ step }) => step), reason };
+}
+
+function conflictToView({ conflict }: RunState): RunView['conflict'] {
+  if (conflict?.settled !== null) return null;
+  const { step, with: besides, files } = conflict;
+  return { step, with: besides, files };
 }
 
 function applyingToView({ asked }: Applying): NonNullable<RunView['applying']> {
@@ -274,7 +289,7 @@ function stepToView(state: RunState, step: StepState, planned: Step): StepView {
 function attemptToView(attempt: AttemptState): AttemptView {
   const { number, status, startedAt, endedAt, exitCode, resumedFrom, sandbox, usage } = attempt;
   const { failure, output, checks, session, versions, model, checkpoint, setAside } = attempt;
-  const { toolCalls, from } = attempt;
+  const { toolCalls, from, lane } = attempt;
   const agent = { session, versions, model, toolCalls };
   const outcome = { failure, output, checks, ...agent, checkpoint, setAside };
   return {
@@ -285,6 +300,7 @@ function attemptToView(attempt: AttemptState): AttemptView {
     exitCode,
     resumedFrom,
     from,
+    lane,
     sandbox,
     usage,
     ...outcome,

@@ -26,7 +26,10 @@ export function requestToCommand(
     case 'pause':
       return { type: 'PauseRun', reason: asked.reason };
     case 'resume':
-      return { type: 'ResumeRun', step: asked.step, reason: asked.reason };
+      return {
+        ...{ type: 'ResumeRun', step: asked.step, reason: asked.reason },
+        ...(asked.take === undefined ? {} : { take: asked.take }),
+      };
     case 'restart':
       return { type: 'RestartFrom', step: asked.step, reason: asked.reason };
     case 'retry':

@@ -85,7 +85,15 @@ export type RunRequest =
     }
   | { readonly type: 'pause'; readonly reason: string | null }
   | {
-      readonly type: 'resume' | 'retry';
+      readonly type: 'resume';
+      readonly step: string | null;
+      readonly change?: StepChange | null;
+      readonly reason: string | null;
+      /** Of a conflict between steps: the one whose files count; else the files as they lie in the workspace. */
+      readonly take?: string | undefined;
+    }
+  | {
+      readonly type: 'retry';
       readonly step: string | null;
       /** The plan gets another revision with it. */
       readonly change?: StepChange | null;

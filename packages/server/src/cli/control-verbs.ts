@@ -108,7 +108,7 @@ export async function controlWithChange(
 ): Promise<number> {
   const change = await flagsToChange(context, flags);
   if (!change.ok) return refuse(context, change.error);
-  const also = change.value === null ? {} : { change: change.value };
+  const also = change.value === null ? options.also : { ...options.also, change: change.value };
   return controlRun(context, id, action, { ...options, also });
 }
 

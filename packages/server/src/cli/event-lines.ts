@@ -235,6 +235,23 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
         const detail = `the workspace is what ${step} began from, ${checkpoint.commit.slice(0, 12)}`;
         return [transition(event, 'still', 'run', 'went back', detail)];
       }
+      case 'WorkJoined': {
+        const { step, conflicts } = event.data;
+        const by =
+          conflicts?.take == null ? 'as a person left them' : `as ${conflicts.take} has them`;
+        const detail = conflicts === undefined ? '' : `${conflicts.files.join(', ')}: ${by}`;
+        return [transition(event, 'still', step, 'joined', detail)];
+      }
+      case 'JoinConflicted': {
+        const { step, files, with: besides } = event.data;
+        const detail = `it and ${besides.join(', ')} have both changed ${files.join(', ')}`;
+        return [transition(event, 'wait', step, 'does not merge', detail)];
+      }
+      case 'JoinSettled': {
+        const { step, take } = event.data;
+        const detail = take === null ? 'by what is in the workspace' : `by the side of ${take}`;
+        return [transition(event, 'still', step, 'conflict settled', detail)];
+      }
       case 'StepFailed': {
         const { step, failure } = event.data;
         return [transition(event, 'bad', step, 'failed', failure.message), ...hinted(failure.hint)];

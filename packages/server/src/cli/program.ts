@@ -276,6 +276,12 @@ function addRunVerbs(program: Command, act: Act): void {
       .option('--reason <text>', 'kept in the log')
       .option('--dry-run', 'only say what it would do', false)
       .option('--digest <digest>', 'of the summary you looked at: does that or nothing');
+    if (action === 'resume') {
+      verb.option(
+        '--take <step>',
+        'where parallel work is in conflict: the files of this step count',
+      );
+    }
     if (takes === 'a step') verb.option('--yes', 'do not ask', false);
     if (takes === 'some step') {
       verb
@@ -287,10 +293,13 @@ function addRunVerbs(program: Command, act: Act): void {
     verb.action((id: string, ...rest: unknown[]) =>
       act(async (context) => {
         const step = takes === 'no step' ? null : ((rest[0] as string | undefined) ?? null);
-        const { reason, dryRun, digest, yes, ...flags } = verb.opts<ControlFlags & ChangeFlags>();
+        const { reason, dryRun, digest, yes, take, ...flags } = verb.opts<
+          ControlFlags & ChangeFlags
+        >();
         const { controlWithChange } = await import('./control-verbs.ts');
+        const also = take === undefined ? {} : { take };
         return controlWithChange(context, id, action, flags, {
-          ...{ step, reason: reason ?? null, digest: digest ?? null, also: {} },
+          ...{ step, reason: reason ?? null, digest: digest ?? null, also },
           ...{ isDryRun: dryRun, isAgreed: yes ?? false },
         });
       }),
@@ -452,6 +461,7 @@ function addRunVerbs(program: Command, act: Act): void {
 }
 
 interface ControlFlags {
+  readonly take?: string;
   readonly reason?: string;
   readonly dryRun: boolean;
   readonly digest?: string;

@@ -134,6 +134,8 @@ function nextSteps(run: RunView): readonly string[] {
         return `${step} waits for approval: ccdash approve ${approval ?? ''} --reason "…"`;
       case 'interrupted':
         return `${step} is interrupted: ccdash resume ${run.id} ${step}`;
+      case 'merge_conflict':
+        return conflictToText(run);
       case 'policy_denied':
         return `${step} is denied by policy: ccdash run show ${run.id}`;
       case 'budget_exceeded':
@@ -151,6 +153,13 @@ function nextSteps(run: RunView): readonly string[] {
   const isLeft = run.status === 'succeeded' && isChanged && run.applied.length === 0;
   const result = isLeft ? [`bring the result into your repository: ccdash apply ${run.id}`] : [];
   return run.status === 'canceled' ? [] : [...paused, ...waiting, ...failed, ...result];
+}
+
+function conflictToText({ id, conflict }: RunView): string {
+  if (conflict === null) return '';
+  const { step, with: besides, files } = conflict;
+  const sides = [...besides, step].map((side) => `--take ${side}`).join(', ');
+  return `${step} and ${besides.join(', ')} have both changed ${files.join(', ')}: mend them in the workspace, then ccdash resume ${id}; or choose a side, ccdash resume ${id} with one of ${sides}`;
 }
 
 function stepToLines(

@@ -73,7 +73,8 @@ export type CrashPoint =
   | 'end-checkpointed'
   | 'attempt-released'
   | 'validation-checked'
-  | 'result-applied';
+  | 'result-applied'
+  | 'work-joined';
 
 export interface EngineDeps {
   readonly store: EventStore;

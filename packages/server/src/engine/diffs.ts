@@ -2,6 +2,7 @@
 import { attemptsOf, err, ok, stepById } from '@ccdash/core';
 import type { AttemptState, Checkpoint, Failure, Result, RunState } from '@ccdash/core';
 import type { DiffView, Workbench, WorkbenchRefusal } from '../base/workbench.ts';
+import { workspaceOf } from './supervise.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Engine } from './engine.ts';
 
@@ -29,13 +30,13 @@ export function createDiffs(
     return ok({ from: from.commit, to: toCommit, files: files.value, ...diff.value });
   }
 
-  async function ofAttempt(runId: string, attempt: AttemptState): Answer {
+  async function ofAttempt(runId: string, step: string, attempt: AttemptState): Answer {
     const from = attempt.inputCheckpoint;
     // Of one that was interrupted the work still lies in the work tree, until the step goes on or begins anew.
     const isOpen = attempt.status === 'running' || attempt.status === 'interrupted';
     const end = attempt.checkpoint ?? attempt.setAside;
     if (end !== null || !isOpen) return between(runId, from, end ?? from, (end ?? from).commit);
-    const tree = await workspaces.treeNow(runId, from);
+    const tree = await workspaces.treeNow(workspaceOf(runId, step, attempt), from);
     if (!tree.ok) return unavailable(tree.error);
     return between(runId, from, { commit: from.commit, tree: tree.value }, null);
   }
@@ -60,7 +61,7 @@ export function createDiffs(
       const named = attempt === null ? attempts.at(-1) : attempts[attempt - 1];
       return named === undefined
         ? err({ type: 'AttemptNotFound', runId, step })
-        : ofAttempt(runId, named);
+        : ofAttempt(runId, step, named);
     },
     async diffOfApproval(approvalId) {
       const states = store.runIds().map((runId) => engine.state(runId));
@@ -74,7 +75,7 @@ export function createDiffs(
         const attempt = state.steps.get(step)?.attempts[Number(subject['attempt']) - 1];
         return attempt === undefined
           ? err({ type: 'AttemptNotFound', runId: state.runId, step })
-          : ofAttempt(state.runId, attempt);
+          : ofAttempt(state.runId, step, attempt);
       }
       const { workspace } = subject;
       // Git takes a commit for its tree.

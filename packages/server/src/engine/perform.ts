@@ -4,6 +4,7 @@ import { evaluateStep, startStep } from './begin.ts';
 import type { Launchable } from './begin.ts';
 import type { Performed, Performer, RunHandle } from './engine.ts';
 import { evaluateGate } from './gates.ts';
+import { joinWork } from './join.ts';
 import type { Supervisor } from './supervise.ts';
 
 export function createPerformer(
@@ -17,6 +18,8 @@ export function createPerformer(
         return prepareWorkspace(deps, run);
       case 'ApplyResult':
         return applyResult(deps, run);
+      case 'JoinWork':
+        return joinWork(deps, run, effect.step);
       case 'EvaluateStep':
         return evaluateStep(deps, run, effect.step);
       case 'StartStep':

@@ -6,7 +6,15 @@
  * 2. Facts are in the log before more are taken; the host is let go only after the end is in the log.
  * 3. Gates are answered, holds and stops are passed on whenever the state says so, also to a host found again.
  */
-import { err, ok, planStep, stepState, waitingCorrection } from '@ccdash/core';
+import {
+  SETUP_STEP_ID,
+  err,
+  mayWriteBeside,
+  ok,
+  planStep,
+  stepState,
+  waitingCorrection,
+} from '@ccdash/core';
 import type {
   AgentFact,
   ArtifactRef,
@@ -25,6 +33,7 @@ import type {
   Step,
   StoredEvent,
 } from '@ccdash/core';
+import { laneOf } from '../base/lanes.ts';
 import { launchKey } from './begin.ts';
 import { budgetLeft, raiseHint } from './budget-left.ts';
 import type { Launchable } from './begin.ts';
@@ -77,16 +86,21 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     const attempt = attemptOf(state, step.id, number);
     const { runId } = run;
     const keepAs = `${step.id}/${String(number)}-before`;
+    const place = workspaceOf(runId, step.id, attempt);
+    if (attempt.lane) {
+      const opened = await workspaces.openLane(runId, step.id, attempt.inputCheckpoint);
+      if (!opened.ok) return err(failedEnd(opened.error));
+    }
     if (writes(step) && !goesOnInPlace(state, step, attempt)) {
-      const restored = await workspaces.restore(runId, attempt.inputCheckpoint, keepAs);
+      const restored = await workspaces.restore(place, attempt.inputCheckpoint, keepAs);
       if (!restored.ok) return err(failedEnd(restored.error));
       deps.crashPoint?.('attempt-restored', runId);
     } else {
-      const ready = await workspaces.ready(runId, keepAs);
+      const ready = await workspaces.ready(place, keepAs);
       if (!ready.ok) return err(failedEnd(ready.error));
     }
     if (prepared.copy.length > 0) {
-      const carried = await workspaces.carryOver(runId, deps.projectDir, prepared.copy);
+      const carried = await workspaces.carryOver(place, deps.projectDir, prepared.copy);
       if (!carried.ok) return err(failedEnd(carried.error));
     }
     const secrets: Record<string, string> = {};
@@ -102,10 +116,10 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
         attempt: number,
         epoch: attempt.epoch,
         work: prepared.work,
-        workspace: workspaces.pathOf(runId),
+        workspace: workspaces.pathOf(place),
         sandbox: {
           ...prepared.sandbox,
-          readPaths: [...prepared.sandbox.readPaths, ...workspaces.objectPathsOf(runId)],
+          readPaths: [...prepared.sandbox.readPaths, ...workspaces.objectPathsOf(place)],
         },
         env: prepared.env,
         secretNames: prepared.secretNames,
@@ -224,6 +238,11 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     }
     const kept = await keepWork(state, step, number);
     if (!kept.ok) return failed(kept.error, false);
+    if (step.id === SETUP_STEP_ID && mayWriteBeside(state.created.plan)) {
+      // All the others need it, so nothing else is at work.
+      const seeded = await workspaces.keepSeed(state.runId);
+      if (!seeded.ok) return failed(seeded.error, true);
+    }
     deps.crashPoint?.('end-checkpointed', state.runId);
     const { outputs } = outcome;
     const success = { exitCode, outputs, output, usage, checks: [], ...kept.value };
@@ -236,17 +255,17 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
     step: Step,
     number: number,
   ): Promise<Checkpoint | null> {
-    if (!writes(step) || state.checkpoint === null) return null;
-    const keepAs = `${step.id}/${String(number)}`;
-    const made = await workspaces.checkpoint(state.runId, state.checkpoint, keepAs);
-    return made.ok && made.value.tree !== state.checkpoint.tree ? made.value : null;
+    if (!writes(step)) return null;
+    const { place, parent } = standingOf(state, step, number);
+    const made = await workspaces.checkpoint(place, parent, `${step.id}/${String(number)}`);
+    return made.ok && made.value.tree !== parent.tree ? made.value : null;
   }
 
   /** Sets the workspace back, and says where the failed work is kept; null when it changed nothing. */
   async function setAside(state: RunState, step: Step, number: number): Promise<Checkpoint | null> {
-    if (!writes(step) || state.checkpoint === null) return null;
-    const keepAs = `${step.id}/${String(number)}`;
-    const restored = await workspaces.restore(state.runId, state.checkpoint, keepAs);
+    if (!writes(step)) return null;
+    const { place, parent } = standingOf(state, step, number);
+    const restored = await workspaces.restore(place, parent, `${step.id}/${String(number)}`);
     // The next attempt restores again before it starts, and fails with the reason if it still cannot.
     return restored.ok ? restored.value : null;
   }
@@ -265,38 +284,37 @@ export function createSupervisor(deps: EngineDeps, launchable: Launchable): Supe
       Failure
     >
   > {
-    const { runId } = state;
-    const { inputCheckpoint, sandbox } = attemptOf(state, step.id, number);
-    const parent = state.checkpoint ?? inputCheckpoint;
+    const { sandbox } = attemptOf(state, step.id, number);
+    const { place, parent } = standingOf(state, step, number);
     let checkpoint = parent;
     let changed: readonly ChangedPath[] = [];
     // A read-only mount needs no look; without the sandbox nothing else tells what was written.
     if (writes(step) || sandbox === 'none') {
-      const made = await workspaces.checkpoint(runId, parent, `${step.id}/${String(number)}`);
+      const made = await workspaces.checkpoint(place, parent, `${step.id}/${String(number)}`);
       if (!made.ok) return made;
       checkpoint = made.value;
-      const changes = await workspaces.changes(runId, parent, checkpoint);
+      const changes = await workspaces.changes(place, parent, checkpoint);
       if (!changes.ok) return changes;
       changed = changes.value;
     }
     const outside = changed.filter(({ path }) => !deps.isAllowedPath(step.scope.write, path));
     if (outside.length > 0) return err(scopeViolation(step, outside));
-    const artifacts = await keepArtifacts(runId, step);
+    const artifacts = await keepArtifacts(place, step);
     if (!artifacts.ok) return artifacts;
     return ok({ checkpoint, changedPaths: changed.length, artifacts: artifacts.value });
   }
 
   async function keepArtifacts(
-    runId: string,
+    place: string,
     step: Step,
   ): Promise<Result<readonly ArtifactRef[], Failure>> {
     const globs = 'artifacts' in step ? step.artifacts : [];
     if (globs.length === 0) return ok([]);
-    const matched = await workspaces.match(runId, globs);
+    const matched = await workspaces.match(place, globs);
     if (!matched.ok) return matched;
     const kept: ArtifactRef[] = [];
     for (const path of matched.value) {
-      const bytes = await workspaces.readFile(runId, path, LARGEST_ARTIFACT_BYTES);
+      const bytes = await workspaces.readFile(place, path, LARGEST_ARTIFACT_BYTES);
       if (!bytes.ok) return bytes;
       const leaked = leakedSecret(deps, step, bytes.value);
       if (leaked !== null) return err(leakFailure(path, leaked));
@@ -391,6 +409,23 @@ function openCalls(
 
 function writes(step: Step): boolean {
   return (step.kind === 'command' || step.kind === 'agent') && step.scope.write.length > 0;
+}
+
+/** Where an attempt works: the workspace of its run, or one of its own. */
+export function workspaceOf(runId: string, step: string, { lane }: AttemptState): string {
+  return lane ? laneOf(runId, step) : runId;
+}
+
+/** Where an attempt works, and the checkpoint that it stands on there. */
+function standingOf(
+  state: RunState,
+  step: Step,
+  number: number,
+): { readonly place: string; readonly parent: Checkpoint } {
+  const attempt = attemptOf(state, step.id, number);
+  const place = workspaceOf(state.runId, step.id, attempt);
+  const { inputCheckpoint } = attempt;
+  return { place, parent: attempt.lane ? inputCheckpoint : (state.checkpoint ?? inputCheckpoint) };
 }
 
 /** Only an interrupted attempt leaves half-done work in the workspace that the next one wants. */

@@ -4,6 +4,7 @@ import {
   approvalsQuery,
   cancelRequest,
   controlRequest,
+  resumeRequest,
   decisionRequest,
   diffQuery,
   emptyRequest,
@@ -288,7 +289,7 @@ export function createHandlers(options: HandlerOptions): Readonly<Record<RouteNa
       return control(call, { type: 'pause', ...asked }, digest);
     },
     resumeRun: (call) => {
-      const { digest, ...asked } = call.body(controlRequest);
+      const { digest, ...asked } = call.body(resumeRequest);
       return control(call, { type: 'resume', ...asked }, digest);
     },
     retryRun: (call) => {

@@ -12,6 +12,7 @@ import { ok } from '@ccdash/core';
 import type { Checkpoint, Failure, Result } from '@ccdash/core';
 import { NOTHING_LEFT_OUT, textToNotes } from './checkpoint-notes.ts';
 import type { CheckpointNotes } from './checkpoint-notes.ts';
+import { splitLane } from '../base/lanes.ts';
 import { lookAtClone } from './clone-look.ts';
 import type { CloneHead, CloneLook } from './clone-look.ts';
 import { syncAll, syncFolder } from './durable-folder.ts';
@@ -41,7 +42,7 @@ export interface Clones {
 
 /** The branch that a new clone is on. */
 export function runBranch({ runId }: RunFolder): string {
-  return `refs/heads/ccdash/${runId}`;
+  return `refs/heads/ccdash/${splitLane(runId).runId}`;
 }
 
 function isSameHead(one: CloneHead, other: CloneHead): boolean {

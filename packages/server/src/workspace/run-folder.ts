@@ -16,6 +16,8 @@ export interface RunFolder {
   readonly objects: string;
   /** Holds the clone's `.git` as it was made, for when it has to be made again. */
   readonly pristine: string;
+  /** What `tree` held once the run was set up, for lanes to begin with; there where a plan could have any. */
+  readonly seed: string;
   /** Where that is done, and what of it is whole and has yet to take its place. */
   readonly mending: string;
   readonly mended: string;
@@ -39,7 +41,10 @@ export function workspacesFolder(stateDir: string): string {
 export function runFolder(stateDir: string, runId: string, name: string = runId): RunFolder {
   // Run ids are made by this program; anything else would be a path.
   assertInvariant(RUN_ID.test(runId), `not a run id: ${JSON.stringify(runId)}`);
-  const root = join(workspacesFolder(stateDir), name);
+  return runFolderAt(runId, join(workspacesFolder(stateDir), name));
+}
+
+function runFolderAt(runId: string, root: string): RunFolder {
   return {
     runId,
     root,
@@ -47,6 +52,7 @@ export function runFolder(stateDir: string, runId: string, name: string = runId)
     repository: join(root, 'checkpoints.git'),
     objects: join(root, 'objects'),
     pristine: join(root, 'pristine'),
+    seed: join(root, 'seed'),
     mending: join(root, 'mending'),
     mended: join(root, 'mended'),
     rebuilding: join(root, 'rebuilding'),
@@ -54,6 +60,12 @@ export function runFolder(stateDir: string, runId: string, name: string = runId)
     carriedFile: join(root, 'carried.json'),
     unfinishedFile: join(root, 'unfinished-restore.json'),
   };
+}
+
+/** The folder of a lane: below that of its run, with whose objects it works. */
+export function laneFolder(run: RunFolder, lane: string, step: string): RunFolder {
+  const folder = runFolderAt(lane, join(run.root, 'lanes', step));
+  return { ...folder, objects: run.objects };
 }
 
 /** Errors: Failure `workspace_missing` when a part of it is gone, or is a link to somewhere else. */

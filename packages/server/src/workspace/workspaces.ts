@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertInvariant, ok } from '@ccdash/core';
-import type { Checkpoint, Failure, Result, Workspaces } from '@ccdash/core';
+import type { Checkpoint, Failure, Joined, Result, Workspaces } from '@ccdash/core';
+import { laneOf, splitLane } from '../base/lanes.ts';
 import { applyResult, previewApply } from './apply-result.ts';
 import { bytesToText } from './byte-path.ts';
 import { carriedList, carriedPaths, carryOverPaths } from './carry-over.ts';
@@ -16,12 +17,14 @@ import type { CheckpointRepository } from './checkpoint-repository.ts';
 import { createClones } from './clone.ts';
 import { isFullCommitId } from './commit-id.ts';
 import { createGit } from './git.ts';
+import { mergeWork, takeSide, unsettledIn } from './join-work.ts';
+import { keepSeed, openLane } from './lane.ts';
 import { inspectProject } from './inspect-project.ts';
 import { baseCheckpoint, makeWorkspace } from './make-workspace.ts';
 import { matchWorkspaceFiles, readWorkspaceFile } from './read-workspace.ts';
 import { rebuildTree } from './rebuild-tree.ts';
 import { restoreTree } from './restore-tree.ts';
-import { findCheckpoints, findRunFolder, isTreeLost, runFolder } from './run-folder.ts';
+import { findCheckpoints, findRunFolder, isTreeLost, laneFolder, runFolder } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { refuse, systemErrorToFailure } from './workspace-failure.ts';
 
@@ -48,7 +51,11 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
   const git = createGit(options.git ?? null);
   const clones = createClones(git);
   const inTurn = createTurns();
-  const folderOf = (runId: string): RunFolder => runFolder(stateDir, runId);
+  const folderOf = (id: string): RunFolder => {
+    const { runId, step } = splitLane(id);
+    const run = runFolder(stateDir, runId);
+    return step === null ? run : laneFolder(run, id, step);
+  };
 
   /** Runs `work` on a run's workspace, alone, with errors of the disk as values. */
   const withRun = <T>(
@@ -87,6 +94,75 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
           return carried.ok ? ok({ checkpoint: checkpoint.value }) : carried;
         }),
       ),
+
+    openLane: (runId, step, target) => {
+      const id = laneOf(runId, step);
+      return inTurn(id, () =>
+        guarded(async () => {
+          const known = checkIds(target);
+          if (!known.ok) return known;
+          return openLane(git, folderOf(runId), folderOf(id), target);
+        }),
+      );
+    },
+
+    keepSeed: (runId) =>
+      withRun(runId, (_repository, folder) => {
+        keepSeed(folder);
+        return Promise.resolve(ok(undefined));
+      }),
+
+    join: (runId, order) => {
+      assertInvariant(LABEL.test(order.label), `not a label: ${JSON.stringify(order.label)}`);
+      return withRun<Joined>(runId, async (repository, folder) => {
+        const { onto, work, take, label } = order;
+        const known = checkIds(onto, work);
+        if (!known.ok) return known;
+        const merged = await mergeWork(git, folder, order);
+        if (!merged.ok) return merged;
+        const notes = await clones.notesAt(folder, onto);
+        if (!notes.ok) return notes;
+        const carried = carriedPaths(folder);
+        const set = (target: Checkpoint, keepAs: string) =>
+          restoreTree(repository, folder, target, keepAs, {
+            ...{ carried, maxFileBytes, leftOut: notes.value.leftOut },
+          });
+        const keep = (tree: string, ref: string) =>
+          repository.commit(
+            tree,
+            [onto.commit, work.commit],
+            `${label}\n\n${notesToText(notes.value)}`,
+            ref,
+          );
+        const { conflicts } = merged.value;
+        const files = conflicts.map(bytesToText);
+        let { tree } = merged.value;
+        if (conflicts.length > 0 && take === 'workspace') {
+          const options = { tracked: [], carried, maxFileBytes, folderBits: 0o500 } as const;
+          const left = unsettledIn(folder, conflicts);
+          if (left.length > 0) return ok({ joined: false, files: left.map(bytesToText) });
+          const taken = await repository.snapshot(onto.commit, options);
+          if (!taken.ok) return taken;
+          if (isUnkeepable(taken.value)) return unkeepableToFailure(taken.value, maxFileBytes);
+          tree = taken.value.tree;
+        } else if (conflicts.length > 0 && take !== null) {
+          const side = take === 'work' ? work : onto;
+          const chosen = await takeSide(repository, folder, merged.value, side);
+          if (!chosen.ok) return chosen;
+          tree = chosen.value;
+        } else if (conflicts.length > 0) {
+          const shown = await keep(tree, `conflicts/${label}`);
+          if (!shown.ok) return shown;
+          const restored = await set(shown.value, `${label}-conflict`);
+          return restored.ok ? ok({ joined: false, files }) : restored;
+        }
+        const checkpoint = await keep(tree, `checkpoints/${label}`);
+        if (!checkpoint.ok) return checkpoint;
+        const restored = await set(checkpoint.value, `${label}-before`);
+        if (!restored.ok) return restored;
+        return ok({ joined: true, checkpoint: checkpoint.value, files });
+      });
+    },
 
     pathOf: (runId) => folderOf(runId).tree,
     objectPathsOf: (runId) => [folderOf(runId).objects],

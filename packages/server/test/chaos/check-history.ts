@@ -34,6 +34,8 @@ interface EventData {
   readonly notBeforeMs?: number;
   readonly facts?: readonly { readonly seq: number; readonly type: string }[];
   readonly plan?: LoggedPlan;
+  readonly lane?: boolean;
+  readonly anew?: boolean;
 }
 
 interface Requirement {
@@ -69,7 +71,15 @@ type Status =
 interface StepHistory {
   status: Status;
   attempts: number;
-  live: { readonly number: number; readonly epoch: number; seq: number } | null;
+  live: {
+    readonly number: number;
+    readonly epoch: number;
+    readonly isLane: boolean;
+    readonly from: string;
+    seq: number;
+  } | null;
+  /** It has made something in a workspace of its own that is not part of the run's yet. */
+  unjoined: boolean;
   invalidated: boolean;
   /** Failures since a person, or work that was sent back, set it going. */
   failures: number;
@@ -102,6 +112,7 @@ const MOVES: Readonly<Record<string, readonly [readonly Status[], Status][]>> = 
   AttemptRetrying: [[['running'], 'ready']],
   AttemptInterrupted: [[['running'], 'interrupted']],
   AttemptNeverStarted: [[['running'], 'pending']],
+  AttemptExhausted: [[['running'], 'blocked']],
   AttemptCanceled: [[['running'], 'canceled']],
   AttemptSuperseded: [[['running'], 'stale']],
   StepInvalidated: [
@@ -131,7 +142,7 @@ export function endOf(events: readonly LoggedEvent[]): string {
   return history.ended ?? (history.paused ? 'paused' : 'open');
 }
 
-class RunHistory {
+export class RunHistory {
   readonly wrong: string[] = [];
   ended: string | null = null;
   paused = false;
@@ -161,7 +172,11 @@ class RunHistory {
     if (this.#canceling && (BEGINNINGS.has(type) || type === 'StepRequeued')) {
       say('the run was told to end');
     }
-    if (this.paused && BEGINNINGS.has(type) && type !== 'StepSkipped') say('the run is paused');
+    // What people approve meanwhile becomes ready, and waits with the rest.
+    const isApproved = type === 'StepReadied' && this.#status(data.step ?? '') === 'blocked';
+    if (this.paused && BEGINNINGS.has(type) && type !== 'StepSkipped' && !isApproved) {
+      say('the run is paused');
+    }
     if (data.step !== undefined) this.#takeStep(event, data.step, say);
     else this.#takeRun(event, say);
     this.#takeRequest(event, say);
@@ -171,7 +186,7 @@ class RunHistory {
     this.#plan = plan;
     for (const { id } of plan.steps) {
       this.#steps.set(id, {
-        ...{ status: 'pending', attempts: 0, live: null, invalidated: false },
+        ...{ status: 'pending', attempts: 0, live: null, unjoined: false, invalidated: false },
         ...{ failures: 0, notBeforeMs: 0, waitMs: 0 },
       });
     }
@@ -191,6 +206,8 @@ class RunHistory {
       this.ended = data.status ?? '';
       const isDone = statuses.every((status) => DONE.has(status));
       if (isDone !== (data.status === 'succeeded')) say('its steps say otherwise');
+      const isApart = [...this.#steps.values()].some(({ unjoined }) => unjoined);
+      if (isApart && data.status === 'succeeded') say('work is not joined');
       if (statuses.some((status) => ['running', 'interrupted', 'blocked'].includes(status))) {
         say('something moves, or waits');
       }
@@ -223,12 +240,22 @@ class RunHistory {
       if (after === 'ready' || type === 'AttemptStarted' || type === 'StepDenied') {
         const open = planned.needs.filter((need) => !DONE.has(this.#status(need)));
         if (open.length > 0) say(`it needs ${open.join(', ')}`);
+        const apart = planned.needs.filter((need) => this.#steps.get(need)?.unjoined);
+        if (apart.length > 0) say(`the work of ${apart.join(', ')} is not joined`);
       }
       step.status = after;
+    }
+    if (type === 'AttemptSucceeded' && step.live?.isLane === true) {
+      step.unjoined = data.checkpoint?.commit !== step.live.from;
+    }
+    if (type === 'WorkJoined') {
+      if (!step.unjoined) say('there is nothing to join');
+      step.unjoined = false;
     }
     if (ENDS.has(type)) step.live = null;
     if (type === 'StepInvalidated') {
       step.invalidated = step.live !== null;
+      if (data.anew === true) step.unjoined = false;
       step.failures = 0;
       this.ended = null;
     }
@@ -259,7 +286,14 @@ class RunHistory {
     const { data } = event;
     if (data.attempt !== step.attempts + 1) say(`attempt ${String(step.attempts)} was before it`);
     step.attempts = data.attempt ?? 0;
-    step.live = { number: step.attempts, epoch: data.epoch ?? 0, seq: 0 };
+    const isLane = data.lane ?? false;
+    const from = data.inputCheckpoint?.commit ?? '';
+    step.live = { number: step.attempts, epoch: data.epoch ?? 0, isLane, from, seq: 0 };
+    const beside = [...this.#steps].filter(([other, { live }]) => {
+      return other !== id && live !== null && !live.isLane && this.#writes(other);
+    });
+    if (!isLane && this.#writes(id) && beside.length > 0) say('another has the workspace');
+    if (isLane && !this.#writes(id)) say('it needs no workspace of its own');
     if (step.live.epoch < this.#epoch) say('an engine of before has started it');
     this.#epoch = Math.max(this.#epoch, step.live.epoch);
     const live = [...this.#steps.values()].filter((each) => each.live !== null);
@@ -317,6 +351,12 @@ class RunHistory {
     } else if (type === 'GatePassed' && request.status !== 'approved') {
       say(`its request is ${request.status}`);
     }
+  }
+
+  #writes(id: string): boolean {
+    const planned = this.#plan?.steps.find((step) => step.id === id);
+    const works = planned?.kind === 'command' || planned?.kind === 'agent';
+    return works && planned.scope.write.length > 0;
   }
 
   #status(id: string): Status {
