@@ -410,6 +410,7 @@ function carryStep(state: RunState, id: StepId, event: 'StepCarried' | 'SkipCarr
           {
             ...attempt,
             ...{ number: 1, status: 'succeeded', epoch: 0, mode: 'fresh', sandbox: 'bubblewrap' },
+            lane: false,
             ...{ approvals: [], session: null, versions: null, model: null, resumedFrom: null },
             ...{ checkpoint, setAside: null, usage: null, failure: null, reportedSeq: 0 },
             ...{ gates: [], toolCalls: 0 },
@@ -454,6 +455,9 @@ function replacePlan(state: RunState): void {
     return before.get(id) ?? { ...newStepState(id), attempts: earlier?.attempts ?? [] };
   });
   state.retired = known.filter(({ step }) => !now.has(step.id));
+  // What a step has made that is not part of the plan any more does not become part of the run.
+  state.unjoined = state.unjoined.filter(({ step }) => now.has(step));
+  if (state.conflict !== null && !now.has(state.conflict.step)) state.conflict = null;
   state.change = null;
 }
 
