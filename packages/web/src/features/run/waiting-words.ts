@@ -43,6 +43,16 @@ export function waitingOf(run: RunView, approvals: readonly ApprovalView[]): rea
           },
           act: { kind: 'dialog', action: 'resume', label: 'Resume' },
         };
+      case 'merge_conflict': {
+        const besides = (run.conflict?.with ?? []).join(', ');
+        const files = (run.conflict?.files ?? []).join(', ');
+        const sentence = `${step} and ${besides} have both changed ${files}`;
+        const who = 'an operator, by mending the files in the workspace or by choosing a side';
+        return {
+          ...{ step, sinceMs, sentence, who },
+          act: { kind: 'dialog', action: 'resume', label: 'Resume' },
+        };
+      }
       case 'policy_denied':
         return {
           ...{ step, sinceMs, sentence: `The policy lets ${step} not start${because(why)}` },
