@@ -52,7 +52,7 @@ import { between, pick, randomNumbers } from './random-numbers.ts';
 import type { Random } from './random-numbers.ts';
 
 const EVENTS = Number(process.env['CCDASH_SIMULATED'] ?? '1000000');
-const SEED = Number(process.env['CCDASH_SEED'] ?? String(Date.now() % 1_000_000));
+const SEED = Number(process.env['CCDASH_SEED'] ?? '1');
 const MOST_STEPS = 40;
 /** Commands after which a run that has not come to its end never will. */
 const MOST_COMMANDS = 20_000;
@@ -212,10 +212,9 @@ function simulate(seed: number): Simulated {
     const waits = [...run.steps.values()].some(({ status }) => status === 'interrupted');
     const isStopped = run.paused !== null || waits || run.conflict?.settled === null;
     if (isStopped && run.cancelRequest === null && run.ended === null) {
-      const answer = send(
-        random() < 0.5 && run.conflict !== null ? C.settle(run.conflict.step) : C.resume(),
-        RITA,
-      );
+      const open = run.conflict?.settled === null ? run.conflict : null;
+      const takes = open !== null && random() < 0.5;
+      const answer = send(takes ? C.settle(open.step) : C.resume(), RITA);
       if (answer !== 'ok') wrong.push(`it does not go on: ${answer}`);
       return answer === 'ok';
     }

@@ -31,6 +31,7 @@ import { askOverride, expireOverrides, reviewOverride, usableOverride } from './
 import { dropApprovals, resolveApproval } from './requests.ts';
 import { settle } from './settle.ts';
 import {
+  awaitNeeds,
   changedFields,
   dropOutdated,
   refreshValidations,
@@ -558,6 +559,7 @@ function failAttempt(
   if (hasRetry && retryable && tries < planned.retry.attempts) {
     const notBeforeMs = draft.context.nowMs + planned.retry.backoffMs * 2 ** (tries - 1);
     draft.emit({ type: 'AttemptRetrying', data: { ...ref, ...ended, notBeforeMs } });
+    awaitNeeds(draft, ref.step);
   } else {
     draft.emit({ type: 'AttemptFailed', data: { ...ref, ...ended } });
   }

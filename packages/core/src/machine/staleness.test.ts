@@ -16,10 +16,12 @@ import {
   BOB,
   COMMANDS as C,
   EVENTS as E,
+  FAILED_RETRYABLE,
   RITA,
   TEST_ENGINE,
   gateRaised,
   testCommit,
+  testContext,
   testFailure,
   testVerdict,
   toGate,
@@ -27,6 +29,8 @@ import {
 } from '../testing/run-fixtures.ts';
 import { given } from '../testing/scenario.ts';
 import type { Given } from '../testing/scenario.ts';
+import { effectsOf } from '../schedule/effects.ts';
+import { decide } from './decide.ts';
 import type { RunEvent } from './events.ts';
 import { changedFields } from './staleness.ts';
 import type { RunState } from './state.ts';
@@ -259,6 +263,34 @@ describe('a workspace that a step has changed', () => {
     ).state;
     const statuses = ['check', 'write', 'next', 'review'].map((id) => state.steps.get(id)?.status);
     expect(statuses).toEqual(['pending', 'succeeded', 'pending', 'pending']);
+  });
+
+  test('[AP40] lets what is at work end, but try again only once they have looked', () => {
+    const plan = testPlan([
+      testValidation('check'),
+      testCommand('write', { needs: ['check'] }),
+      testReader('next', { needs: ['check'], retry: { attempts: 2, backoffMs: 10 } }),
+      testApproval('review', { needs: ['check', 'write'] }),
+    ]);
+    const told = [E.begun(plan), E.done('check'), E.running('write'), E.running('next')];
+    const { state } = given(...told, E.succeeded('write', 1, { checkpoint: commit })).when(
+      C.evaluate('review', toGate()),
+    );
+    const ended = decide('run_1', state, C.end('next', 1, FAILED_RETRYABLE), testContext(ANN));
+    expect(ended).toMatchObject({
+      ok: true,
+      value: {
+        events: [
+          { type: 'AttemptRetrying' },
+          { type: 'StepRequeued', data: { step: 'next', cause: 'invalidated', automatic: true } },
+        ],
+      },
+    });
+    if (!ended.ok) return;
+    const next = effectsOf(ended.value.state, 1_000_000).filter(
+      (effect) => 'step' in effect && effect.step === 'next',
+    );
+    expect(next).toEqual([]);
   });
 });
 

@@ -97,12 +97,7 @@ export function refreshValidations(draft: Draft, step: StepId): boolean {
   });
   for (const id of old) {
     for (const dependent of dependentsOf(plan, id)) {
-      const { status, next } = stepState(state, dependent);
-      if (status !== 'ready') continue;
-      dropApprovals(draft, dependent, `${id} runs again`);
-      const reason = `${id} runs again`;
-      const data = { step: dependent, cause: 'invalidated', mode: next, reason } as const;
-      draft.emit({ type: 'StepRequeued', actor: SYSTEM, data: { ...data, automatic: true } });
+      if (stepState(state, dependent).status === 'ready') waitAgain(draft, dependent, id);
     }
     const reason = 'the workspace has changed since it looked';
     draft.emit({
@@ -112,4 +107,23 @@ export function refreshValidations(draft: Draft, step: StepId): boolean {
     });
   }
   return old.length > 0;
+}
+
+/** A step that was to begin waits for `need`, which looks again. */
+function waitAgain(draft: Draft, step: StepId, need: StepId): void {
+  const reason = `${need} runs again`;
+  dropApprovals(draft, step, reason);
+  const { next: mode } = stepState(draft.state, step);
+  const data = { step, cause: 'invalidated', mode, reason, automatic: true } as const;
+  draft.emit({ type: 'StepRequeued', actor: SYSTEM, data });
+}
+
+/** While `step` was at work, a validation that it needs may have been sent to look again: its next try waits for that. */
+export function awaitNeeds(draft: Draft, step: StepId): void {
+  const { state } = draft;
+  const open = planStep(state.created.plan, step).needs.find((need) => {
+    const { status } = stepState(state, need);
+    return status !== 'succeeded' && status !== 'skipped';
+  });
+  if (open !== undefined) waitAgain(draft, step, open);
 }

@@ -237,7 +237,8 @@ export class RunHistory {
     if (asksFirst(event) && step.status !== 'pending') say(`from ${step.status}`);
     if (after === 'nothing') say(`from ${step.status}`);
     else if (after !== null) {
-      if (after === 'ready' || type === 'AttemptStarted' || type === 'StepDenied') {
+      // What is to try again may have to wait for what it needs: its start tells.
+      if (type === 'StepReadied' || type === 'AttemptStarted' || type === 'StepDenied') {
         const open = planned.needs.filter((need) => !DONE.has(this.#status(need)));
         if (open.length > 0) say(`it needs ${open.join(', ')}`);
         const apart = planned.needs.filter((need) => this.#steps.get(need)?.unjoined);
