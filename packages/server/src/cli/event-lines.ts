@@ -237,8 +237,8 @@ export function createEventTeller(context: Context, runId: string): EventTeller 
       }
       case 'WorkJoined': {
         const { step, conflicts } = event.data;
-        const by =
-          conflicts?.take == null ? 'as a person left them' : `as ${conflicts.take} has them`;
+        const side = conflicts?.take ?? null;
+        const by = side === null ? 'as a person left them' : `as ${side} has them`;
         const detail = conflicts === undefined ? '' : `${conflicts.files.join(', ')}: ${by}`;
         return [transition(event, 'still', step, 'joined', detail)];
       }
