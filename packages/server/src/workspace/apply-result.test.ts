@@ -168,6 +168,18 @@ describe('a result', () => {
     expect(fixture.git('log', '--format=%s', 'main')).not.toContain('Add b');
   });
 
+  test('[WS43] goes together with other lines of the same file, whatever its attributes say', async () => {
+    const { fixture, order } = await started();
+    // The run has changed the last line of it.
+    writeFileSync(join(fixture.projectDir, 'a'), 'ONE\ntwo\nthree\n');
+    putFiles(fixture.projectDir, { '.gitattributes': '* -merge\n' });
+    fixture.git('add', '--all');
+    fixture.git('commit', '-qm', 'another line');
+    const wanted = await order('squash');
+    valueOf(await fixture.workspaces.applyResult(RUN, wanted));
+    expect(fixture.git('show', 'main:a')).toBe('ONE\ntwo\nTHREE');
+  });
+
   test('[WS44] that does not merge by itself names the files, and nothing changes', async () => {
     const { fixture, order, preview } = await started();
     const wanted = await order('squash');

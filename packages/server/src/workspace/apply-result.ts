@@ -20,7 +20,9 @@ import { bytesToText } from './byte-path.ts';
 import type { CheckpointRepository } from './checkpoint-repository.ts';
 import { outputText } from './git.ts';
 import type { Git, GitOptions, GitOutput } from './git.ts';
+import { mergeCommits } from './merge-commits.ts';
 import { openProject } from './project-repository.ts';
+import type { RunFolder } from './run-folder.ts';
 import { listOf, refuse } from './workspace-failure.ts';
 
 /** The project as far as a result concerns it. */
@@ -34,9 +36,10 @@ interface Place {
 export async function previewApply(
   git: Git,
   repository: CheckpointRepository,
-  runId: string,
+  folder: RunFolder,
   target: ApplyTarget,
 ): Promise<Result<ApplyPreview, Failure>> {
+  const { runId } = folder;
   const { base, result, projectDir } = target;
   if (base.tree === result.tree) {
     const hint = 'There is nothing to bring over; look at its steps: ccdash run show';
@@ -48,9 +51,10 @@ export async function previewApply(
   const merged =
     target.mode === 'branch' || from === null
       ? ok({ tree: result.tree, conflicts: [] })
-      : await merge(repository, objects, from, result.commit);
+      : await mergeCommits(git, folder, objects, from, result.commit);
   if (!merged.ok) return merged;
-  const { tree, conflicts } = merged.value;
+  const { tree } = merged.value;
+  const conflicts = merged.value.conflicts.map(bytesToText);
   const before = from ?? base.commit;
   const changed = await diffOf(repository, objects, before, tree);
   if (!changed.ok) return changed;
@@ -63,9 +67,10 @@ export async function previewApply(
 export async function applyResult(
   git: Git,
   repository: CheckpointRepository,
-  runId: string,
+  folder: RunFolder,
   order: ApplyOrder,
 ): Promise<Result<string, Failure>> {
+  const { runId } = folder;
   const { projectDir, mode, result, tree } = order;
   const place = await placeOf(git, repository, runId, order);
   if (!place.ok) return place;
@@ -75,9 +80,10 @@ export async function applyResult(
   if (now === commit.value) return commit;
   if (now !== order.from) return branchMoved(order.branch);
   if (mode !== 'branch' && order.from !== null) {
-    const merged = await merge(repository, objects, order.from, result.commit);
+    const merged = await mergeCommits(git, folder, objects, order.from, result.commit);
     if (!merged.ok) return merged;
-    if (merged.value.conflicts.length > 0) return conflictFailure(runId, merged.value.conflicts);
+    const conflicts = merged.value.conflicts.map(bytesToText);
+    if (conflicts.length > 0) return conflictFailure(runId, conflicts);
     if (merged.value.tree !== tree) return branchMoved(order.branch);
   }
   const sent = await sendObjects(git, repository, objects, order, commit.value);
@@ -143,23 +149,6 @@ async function placeOf(
     return refuse('branch_in_use', message, 'Name another one with --branch, or apply it there.');
   }
   return ok({ objects, branch, from, isCheckedOut });
-}
-
-/** The result on top of `onto`, merged in memory. */
-async function merge(
-  repository: CheckpointRepository,
-  objects: string,
-  onto: string,
-  result: string,
-): Promise<Result<{ readonly tree: string; readonly conflicts: readonly string[] }, Failure>> {
-  const merged = await repository.git(
-    ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', onto, result],
-    { accept: [1], ...reading(objects) },
-  );
-  if (!merged.ok) return merged;
-  const [tree = '', ...names] = merged.value.stdout.toString('latin1').split('\0');
-  const conflicts = names.filter((name) => name !== '').map(bytesToText);
-  return ok({ tree, conflicts: merged.value.code === 0 ? [] : [...new Set(conflicts)].sort() });
 }
 
 async function commitFor(

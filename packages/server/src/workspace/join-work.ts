@@ -1,50 +1,17 @@
 /**
- * What was made in a lane becomes part of the run's workspace: git's own three-way merge, by content alone (no driver or
- * attribute of the files themselves counts). Where it does not come out by itself, the files with both sides in them are
- * put into the workspace for a person, and whatever was there is kept.
+ * What was made in a lane becomes part of the run's workspace, merged. Where that does not come out by itself, the files
+ * with both sides in them are put into the workspace for a person, and whatever was there is kept.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ok } from '@ccdash/core';
-import type { Checkpoint, Failure, JoinOrder, Result } from '@ccdash/core';
+import type { Checkpoint, Failure, Result } from '@ccdash/core';
 import { bytesToFile, bytesToText, textToBytes } from './byte-path.ts';
 import type { BytePath } from './byte-path.ts';
 import type { CheckpointRepository } from './checkpoint-repository.ts';
-import { BYTE_EXACT, outputText } from './git.ts';
-import type { Git } from './git.ts';
+import { outputText } from './git.ts';
+import type { Merged } from './merge-commits.ts';
 import type { RunFolder } from './run-folder.ts';
-
-export interface Merged {
-  readonly tree: string;
-  /** Paths that both sides have changed, each in its own way. */
-  readonly conflicts: readonly BytePath[];
-}
-
-export async function mergeWork(
-  git: Git,
-  folder: RunFolder,
-  { onto, work }: Pick<JoinOrder, 'onto' | 'work'>,
-): Promise<Result<Merged, Failure>> {
-  // In a git folder with no attributes: those of the checkpoint repository let no two changes of a file go together.
-  const merged = await git.run(
-    [
-      ...[`--git-dir=${join(folder.pristine, '.git')}`, '-c', 'core.bare=true', 'merge-tree'],
-      ...['--write-tree', '-z', '--name-only', '--no-messages', onto.commit, work.commit],
-    ],
-    {
-      accept: [1],
-      config: BYTE_EXACT,
-      env: {
-        GIT_OBJECT_DIRECTORY: join(folder.repository, 'objects'),
-        GIT_ALTERNATE_OBJECT_DIRECTORIES: folder.objects,
-      },
-    },
-  );
-  if (!merged.ok) return merged;
-  const [tree = '', ...names] = merged.value.stdout.toString('latin1').split('\0');
-  const conflicts = merged.value.code === 0 ? [] : names.filter((name) => name !== '');
-  return ok({ tree, conflicts: [...new Set(conflicts)].sort() });
-}
 
 /** The merge with each path in conflict as `side` has it, or gone where it has none. */
 export async function takeSide(

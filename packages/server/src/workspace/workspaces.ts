@@ -17,10 +17,11 @@ import type { CheckpointRepository } from './checkpoint-repository.ts';
 import { createClones } from './clone.ts';
 import { isFullCommitId } from './commit-id.ts';
 import { createGit } from './git.ts';
-import { mergeWork, takeSide, unsettledIn } from './join-work.ts';
+import { takeSide, unsettledIn } from './join-work.ts';
 import { keepSeed, openLane } from './lane.ts';
 import { inspectProject } from './inspect-project.ts';
 import { baseCheckpoint, makeWorkspace } from './make-workspace.ts';
+import { mergeCommits } from './merge-commits.ts';
 import { matchWorkspaceFiles, readWorkspaceFile } from './read-workspace.ts';
 import { rebuildTree } from './rebuild-tree.ts';
 import { restoreTree } from './restore-tree.ts';
@@ -118,7 +119,7 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         const { onto, work, take, label } = order;
         const known = checkIds(onto, work);
         if (!known.ok) return known;
-        const merged = await mergeWork(git, folder, order);
+        const merged = await mergeCommits(git, folder, folder.objects, onto.commit, work.commit);
         if (!merged.ok) return merged;
         const notes = await clones.notesAt(folder, onto);
         if (!notes.ok) return notes;
@@ -260,15 +261,15 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
     },
 
     previewApply: (runId, target) =>
-      withRun(runId, async (repository) => {
+      withRun(runId, async (repository, folder) => {
         const known = checkIds(target.base, target.result);
-        return known.ok ? previewApply(git, repository, runId, target) : known;
+        return known.ok ? previewApply(git, repository, folder, target) : known;
       }),
 
     applyResult: (runId, order) =>
-      withRun(runId, async (repository) => {
+      withRun(runId, async (repository, folder) => {
         const known = checkIds(order.base, order.result);
-        return known.ok ? applyResult(git, repository, runId, order) : known;
+        return known.ok ? applyResult(git, repository, folder, order) : known;
       }),
 
     patch: async (runId, from, to) =>
