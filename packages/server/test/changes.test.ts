@@ -93,7 +93,7 @@ describe('another plan', () => {
   - { id: three, run: grep -q never log.txt }
 `;
 
-  test('[RC37] replaces the rest, and runs nothing again that is as it was', async () => {
+  test('[RC37] [IM6] replaces the rest, and runs nothing again that is as it was', async () => {
     const runId = await bench.launch(STEPS);
     await bench.rest(runId);
     const wanted = planOf(`  - { id: one, run: echo one >> log.txt }
@@ -109,7 +109,11 @@ describe('another plan', () => {
     expect(summary).toMatchObject({
       ...{ kept: ['one'], again: ['two'], removed: ['three'] },
       files: [{ path: 'log.txt', change: 'modified' }],
+      ...{ lines: { added: 0, removed: 1 }, keptAt: 'refs/ccdash/checkpoints/two/1' },
     });
+    expect(bench.checkpointGit(runId, 'show', `${summary.keptAt ?? ''}:log.txt`)).toBe(
+      'one\ntwo\n',
+    );
     const run = await bench.rest(runId);
     expect([run.status, run.plan.revision, statuses(run)]).toEqual([
       ...['succeeded', 2],

@@ -212,7 +212,14 @@ export function createPlayedWorkbench(): PlayedWorkbench {
       context,
     );
     if (!impact.ok) return impact;
-    const summary = { action: asked.type, ...impact.value, files: [], sideEffects: [] };
+    const summary = {
+      action: asked.type,
+      ...impact.value,
+      files: [],
+      sideEffects: [],
+      lines: null,
+      keptAt: null,
+    };
     return ok({ ...summary, digest: jsonDigest(summary as unknown as JsonObject) });
   }
 

@@ -98,6 +98,8 @@ export type ControlAction = 'cancel' | 'pause' | 'resume' | 'retry' | 'restart' 
 export interface ImpactSummaryView extends Impact {
   readonly action: ControlAction | 'fork';
   readonly files: readonly ChangedPath[];
+  readonly lines: { readonly added: number; readonly removed: number } | null;
+  readonly keptAt: string | null;
   readonly sideEffects: readonly {
     readonly step: string;
     readonly attempts: number;

@@ -156,6 +156,8 @@ export const impactSummary: z.ZodType = z.object({
   spent: z.object({ tokens: z.number(), usd: z.number(), unknownCost: z.boolean() }),
   expected: z.object({ usd: range.nullable(), tokens: range.nullable() }),
   files: z.array(changedPath),
+  lines: z.object({ added: z.int(), removed: z.int() }).nullable(),
+  keptAt: z.string().nullable(),
   sideEffects: z.array(
     z.object({
       step: z.string(),

@@ -138,6 +138,10 @@ export interface ImpactSummary extends Impact {
   readonly action: ControlRequest['type'];
   /** Files that go back with the workspace, when it goes back. */
   readonly files: readonly ChangedPath[];
+  /** Lines that come and go with them; null when nothing goes back, or it is too much to count. */
+  readonly lines: { readonly added: number; readonly removed: number } | null;
+  /** The ref, or commit, of the run's checkpoint repository that keeps what was there. */
+  readonly keptAt: string | null;
   /** Steps that run again and reached, or could have reached, beyond the workspace: that may happen a second time. */
   readonly sideEffects: readonly {
     readonly step: string;

@@ -52,9 +52,10 @@ export function impactToLines(runId: string, impact: ImpactSummaryView): readonl
   }
   if (rewinds !== null) {
     const { from, to } = rewinds;
-    lines.push([
-      `  workspace     ${from.commit.slice(0, 12)} -> ${to.commit.slice(0, 12)}, nothing is lost`,
-    ]);
+    const { lines: counted, keptAt } = impact;
+    const much = counted === null ? '' : `, +${counted.added} -${counted.removed} lines`;
+    lines.push([`  workspace     ${from.commit.slice(0, 12)} -> ${to.commit.slice(0, 12)}${much}`]);
+    if (keptAt !== null) lines.push([`    what was there is kept at ${keptAt}`]);
     for (const { path, change } of files.slice(0, SHOWN_FILES)) {
       lines.push([`    ${change.padEnd(12)}  ${toPlainLine(path, 200)}`]);
     }

@@ -5,7 +5,7 @@ import type { ForkSummary, Workbench, WorkbenchRefusal } from '../base/workbench
 import type { EngineDeps } from './deps.ts';
 import type { Engine } from './engine.ts';
 import { asJson } from './facts.ts';
-import { sideEffectsOf } from './impact.ts';
+import { setBackOf, sideEffectsOf } from './impact.ts';
 
 export function createForks(
   deps: EngineDeps,
@@ -26,7 +26,15 @@ export function createForks(
       rewinds === null ? ok([]) : await deps.workspaces.changes(runId, rewinds.from, rewinds.to);
     if (!files.ok) return err({ type: 'ProjectUnusable', failure: files.error });
     const sideEffects = sideEffectsOf(deps, state, impact);
-    const summary = { action: 'fork', ...impact, files: files.value, sideEffects } as const;
+    const back = await setBackOf(deps, state, impact);
+    if (!back.ok) return err({ type: 'ProjectUnusable', failure: back.error });
+    const summary = {
+      action: 'fork',
+      ...impact,
+      files: files.value,
+      ...back.value,
+      sideEffects,
+    } as const;
     const { checkpoint, steps } = fork.value;
     const digest = deps.digest(asJson({ v: 1, run: runId, at, checkpoint, steps, ...summary }));
     return ok({ state, fork: fork.value, summary: { ...summary, digest } });

@@ -228,7 +228,7 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
       guarded(async () => {
         const known = checkIds(from, to);
         if (!known.ok) return known;
-        const found = findRunFolder(folderOf(runId));
+        const found = findCheckpoints(folderOf(runId));
         if (!found.ok) return found;
         const flags = ['-r', '-p', '--no-renames', '--no-ext-diff', '--no-textconv', '--no-color'];
         const printed = await createCheckpointRepository(git, found.value).git(

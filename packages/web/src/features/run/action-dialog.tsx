@@ -136,7 +136,7 @@ function perform(
 const SHOWN_FILES = 10;
 
 export function ImpactPart({ impact }: { readonly impact: ImpactSummaryView }) {
-  const { status, rewinds, files, spent, expected, sideEffects } = impact;
+  const { status, rewinds, files, lines, keptAt, spent, expected, sideEffects } = impact;
   const repeats = sideEffects.filter(({ hosts, did }) => hosts.length > 0 || did.length > 0);
   return (
     <section className="card" aria-label="What it would do">
@@ -165,8 +165,14 @@ export function ImpactPart({ impact }: { readonly impact: ImpactSummaryView }) {
         <Steps name="Sessions" steps={impact.sessions.map(({ step, way }) => `${step}: ${way}`)} />
         {rewinds !== null && (
           <Fact name="Workspace">
-            goes back to {rewinds.to.commit.slice(0, 12)}; {files.length} files change, nothing is
-            lost
+            goes back to {rewinds.to.commit.slice(0, 12)}; {files.length} files change
+            {lines !== null &&
+              `, ${String(lines.added)} lines come and ${String(lines.removed)} go`}
+            {keptAt !== null && (
+              <>
+                ; what was there is kept at <span className="mono">{keptAt}</span>
+              </>
+            )}
             <ul className="plain-list mono">
               {files.slice(0, SHOWN_FILES).map(({ path, change }) => (
                 <li key={path}>
