@@ -18,6 +18,14 @@ steps:
   - { id: ship, needs: [work], approve: 'Ship it?', show: [diff, work.output], form: { version: { type: string, required: true } } }
 `;
 
+const FAILING = `version: 1
+name: It fails
+scope: { tools: [exec], write: ['**'] }
+steps:
+  - { id: work, run: echo one > a.txt }
+  - { id: fail, needs: [work], run: exit 3 }
+`;
+
 let workbench: Workbench;
 
 beforeAll(async () => {
@@ -63,6 +71,37 @@ test('[WB1] [WB8] output has its colors, and nothing else of what it tries has a
   expect(text).not.toContain('evil.example');
   expect(await page.title()).toBe('CCDash');
   expect(await page.locator('img').count()).toBe(0);
+});
+
+test('[WB61] a failed command is tried again as another one, from its dialog, with what that does shown first', async () => {
+  const { id } = await workbench.launch(FAILING);
+  const page = await workbench.open(`/runs/${id}`);
+  await page.getByText('fail failed').waitFor();
+  await page.getByRole('button', { name: 'See why' }).click();
+  const panel = page.getByRole('complementary', { name: 'Step fail' });
+  await panel.getByRole('button', { name: 'Try again' }).click();
+  expect(new URL(page.url()).searchParams.get('do')).toBe('retry');
+  const dialog = page.getByRole('dialog', { name: 'Try again: fail' });
+  await dialog.getByLabel('Another command').fill('echo mended');
+  await dialog.getByText('Runs again').waitFor();
+  await dialog.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('button', { name: 'Apply the result' }).waitFor();
+  const run = await workbench.client.run(id);
+  expect(run.ok && [run.value.status, run.value.plan.revision]).toEqual(['succeeded', 2]);
+  expect(await accessibilityFaults(page)).toEqual([]);
+});
+
+test('[WB61] a run that stands still is forked into a new one, and has a report', async () => {
+  const { id } = await workbench.launch(FAILING);
+  const page = await workbench.open(`/runs/${id}`);
+  await page.getByText('fail failed').waitFor();
+  const report = await page.getByRole('link', { name: 'Report' }).getAttribute('href');
+  expect((await page.request.get(new URL(report ?? '', page.url()).href)).status()).toBe(200);
+  await page.getByRole('button', { name: 'Fork' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Fork' });
+  await dialog.getByText('Kept').waitFor();
+  await dialog.getByRole('button', { name: 'Begin the new run' }).click();
+  await page.waitForURL((url) => url.pathname.startsWith('/runs/') && !url.pathname.endsWith(id));
 });
 
 test('[WB10] a decision is a choice and then a button, with the form that the plan wants, and the run goes on', async () => {

@@ -85,7 +85,7 @@ export async function openWorkbench(
     launch: async (plan) => {
       const saved = await client.savePlan(plan, 'plan.yaml');
       if (!saved.ok) throw new Error(JSON.stringify(saved.error));
-      const launched = await client.launch(saved.value.id, {});
+      const launched = await client.launch(saved.value.id, { revision: saved.value.revision });
       if (!launched.ok) throw new Error(launched.error.detail);
       return launched.value;
     },

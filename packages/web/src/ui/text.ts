@@ -28,6 +28,17 @@ export function duration(ms: number): string {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
+/** What was spent as far as anybody knows. */
+export function cost({ usd: known, unknownCost }: CostSoFar): string {
+  if (unknownCost && known === 0) return 'cost unknown';
+  return `${unknownCost ? 'at least ' : ''}${usd(known)}`;
+}
+
+interface CostSoFar {
+  readonly usd: number;
+  readonly unknownCost: boolean;
+}
+
 export function usd(value: number): string {
   return `$${value < 1 ? value.toFixed(4) : value.toFixed(2)}`;
 }

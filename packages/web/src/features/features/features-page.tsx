@@ -115,8 +115,7 @@ function Item({
         </span>
         {waiting > 0 ? (
           <span className="count">
-            {waiting}
-            <span className="hidden"> decisions waiting</span>
+            {waiting} waiting<span className="hidden"> for a decision</span>
           </span>
         ) : (
           <span />

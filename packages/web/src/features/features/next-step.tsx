@@ -86,7 +86,9 @@ function OneCommand({ slug }: { readonly slug: string }) {
   const run = useAction(async (api, text: string) => {
     const plan = planOf(text, slug);
     const saved = await api.savePlan(JSON.stringify(plan), 'command');
-    return saved.ok ? api.launch(saved.value.id, { feature: slug }) : saved;
+    return saved.ok
+      ? api.launch(saved.value.id, { revision: saved.value.revision, feature: slug })
+      : saved;
   });
   const verdict = asked === command.trim() && asked !== '' ? checked.data : undefined;
   const start = (): void => {

@@ -58,14 +58,14 @@ function Figure({
   return (
     <section className="card" aria-label={name}>
       <h2>{name}</h2>
-      <p>{children}</p>
+      <p className="figure">{children}</p>
       <p className="small quiet">{definition}</p>
     </section>
   );
 }
 
 function share({ value, counted, of, target }: MetricsView['orchestration']): string {
-  if (value === null) return 'Nothing to count yet.';
+  if (value === null) return 'Nothing to count yet';
   return `${percent(value)}, ${counted} of ${of}; aim ${percent(target)}`;
 }
 

@@ -4,15 +4,24 @@
  */
 import { useState } from 'react';
 import type { ReactNode } from 'react';
-import type { Client, ControlAction, ImpactSummaryView } from '@ccdash/api/client';
+import type {
+  Client,
+  ControlAction,
+  ImpactSummaryView,
+  RunView,
+  StepChange,
+  StepView,
+} from '@ccdash/api/client';
 import { useAction, useApi } from '../../api/queries.ts';
 import { Badge } from '../../ui/badges.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { ErrorFace, Loaded } from '../../ui/faces.tsx';
-import { usd } from '../../ui/text.ts';
+import { navigate } from '../../ui/router.tsx';
+import { cost, usd } from '../../ui/text.ts';
+import { useSettled } from '../../ui/use-settled.ts';
 import { toVisibleText } from '../../ui/visible-text.ts';
 
-export type DialogAction = Exclude<ControlAction, 'replan'>;
+export type DialogAction = Exclude<ControlAction, 'replan'> | 'fork';
 
 interface Words {
   readonly title: string;
@@ -39,6 +48,10 @@ export const ACTIONS: Readonly<Record<DialogAction, Words>> = {
     ...{ title: 'Skip this step', button: 'Skip', needsReason: true, isDanger: true },
     says: 'Goes on without this step. What needs its outputs may be blocked by that.',
   },
+  fork: {
+    ...{ title: 'Fork', button: 'Begin the new run', needsReason: false },
+    says: 'Begins a new run with what was done here, and the workspace as it is at its newest checkpoint. This one stays as it is.',
+  },
   pause: {
     ...{ title: 'Pause', button: 'Pause', needsReason: false },
     says: 'Lets nothing more begin, until the run is resumed. What works now goes on to its end.',
@@ -57,28 +70,41 @@ export function ActionDialog({
   runId,
   action,
   step,
+  kind,
   onClose,
 }: {
   readonly runId: string;
   readonly action: DialogAction;
   readonly step: string | null;
+  /** Of the step. */
+  readonly kind: StepView['kind'] | null;
   readonly onClose: () => void;
 }) {
   const [reason, setReason] = useState('');
+  const [change, setChange] = useState<StepChange>({});
+  const settled = useSettled(change);
   const { title, says, button, needsReason, isDanger } = ACTIONS[action];
-  const of = step === null ? {} : { step };
+  const changed = Object.keys(settled).length > 0 ? { change: settled } : {};
+  const of = step === null ? {} : action === 'fork' ? { at: step } : { step, ...changed };
   // For cancel, a reason is a part of what is asked, though it changes nothing of what would happen.
-  const impact = useApi(['run', runId, 'impact', action, step], (api) =>
+  const impact = useApi(['run', runId, 'impact', action, step, JSON.stringify(settled)], (api) =>
     api.preview(runId, action, action === 'skip' ? { ...of, reason: 'preview' } : of),
   );
   const act = useAction((api, digest: string) =>
-    perform(api, runId, action, { step, reason, digest }),
+    perform(api, runId, action, { step, reason, digest, change: changed.change ?? null }),
   );
+  const done = (run: RunView): void => {
+    onClose();
+    if (run.id !== runId) navigate(`/runs/${encodeURIComponent(run.id)}`);
+  };
   const shown = impact.data;
   const lacksReason = needsReason && reason.trim() === '';
   return (
     <Dialog title={step === null ? title : `${title}: ${step}`} onClose={onClose}>
       <p>{says}</p>
+      {action === 'retry' && (kind === 'agent' || kind === 'command') && (
+        <ChangeFields kind={kind} change={change} onChange={setChange} />
+      )}
       <Loaded query={impact}>{(summary) => <ImpactPart impact={summary} />}</Loaded>
       <label>
         {needsReason ? 'Reason (recorded)' : 'Reason (recorded, may be left out)'}
@@ -90,8 +116,14 @@ export function ActionDialog({
         <button
           type="button"
           className={isDanger === true ? 'danger' : 'main'}
-          disabled={shown === undefined || impact.isFetching || lacksReason || act.isPending}
-          onClick={() => shown !== undefined && act.mutate(shown.digest, { onSuccess: onClose })}
+          disabled={
+            shown === undefined ||
+            settled !== change ||
+            impact.isFetching ||
+            lacksReason ||
+            act.isPending
+          }
+          onClick={() => shown !== undefined && act.mutate(shown.digest, { onSuccess: done })}
         >
           {button}
         </button>
@@ -107,13 +139,78 @@ interface Given {
   readonly step: string | null;
   readonly reason: string;
   readonly digest: string;
+  readonly change: StepChange | null;
+}
+
+/** What may be otherwise the next time; what is left empty stays as the plan has it. */
+function ChangeFields({
+  kind,
+  change,
+  onChange,
+}: {
+  readonly kind: 'agent' | 'command';
+  readonly change: StepChange;
+  readonly onChange: (change: StepChange) => void;
+}) {
+  const set = (name: 'prompt' | 'model' | 'command', text: string): void => {
+    const { [name]: _, ...others } = change;
+    onChange(text.trim() === '' ? others : { ...others, [name]: text });
+  };
+  const setBudget = (text: string): void => {
+    const { budget: _, ...others } = change;
+    const usdMost = Number(text);
+    onChange(usdMost > 0 ? { ...others, budget: { usd: usdMost } } : others);
+  };
+  if (kind === 'command') {
+    return (
+      <label>
+        Another command (left empty: as it is)
+        <textarea
+          rows={2}
+          value={change.command ?? ''}
+          onChange={(event) => set('command', event.target.value)}
+        />
+      </label>
+    );
+  }
+  return (
+    <>
+      <label>
+        Another prompt (left empty: as it is)
+        <textarea
+          rows={3}
+          value={change.prompt ?? ''}
+          onChange={(event) => set('prompt', event.target.value)}
+        />
+      </label>
+      <div className="row">
+        <label>
+          Another model
+          <input
+            value={change.model ?? ''}
+            onChange={(event) => set('model', event.target.value)}
+          />
+        </label>
+        <label>
+          Budget in USD
+          <input
+            type="number"
+            min="0"
+            step="any"
+            value={change.budget?.usd ?? ''}
+            onChange={(event) => setBudget(event.target.value)}
+          />
+        </label>
+      </div>
+    </>
+  );
 }
 
 function perform(
   api: Client,
   runId: string,
   action: DialogAction,
-  { step, reason, digest }: Given,
+  { step, reason, digest, change }: Given,
 ) {
   const said = reason.trim() === '' ? null : reason;
   const at = step ?? '';
@@ -121,11 +218,13 @@ function perform(
     case 'resume':
       return api.resume(runId, { step, reason: said, digest });
     case 'retry':
-      return api.retry(runId, { step, reason: said, digest });
+      return api.retry(runId, { step, reason: said, digest, change });
     case 'restart':
       return api.restart(runId, { step: at, reason: said, digest });
     case 'skip':
       return api.skip(runId, { step: at, reason: said, digest });
+    case 'fork':
+      return api.fork(runId, { at: step, reason: said, digest });
     case 'pause':
       return api.pause(runId, { reason: said, digest });
     case 'cancel':
@@ -204,8 +303,7 @@ export function ImpactPart({ impact }: { readonly impact: ImpactSummaryView }) {
         )}
         {spent.tokens > 0 && (
           <Fact name="Cost">
-            {spent.unknownCost ? 'at least ' : ''}
-            {usd(spent.usd)} so far
+            {cost(spent)} so far
             {expected.usd !== null && (
               <>
                 , {usd(expected.usd.least)} to {usd(expected.usd.most)} expected

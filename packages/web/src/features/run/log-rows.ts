@@ -208,6 +208,18 @@ function wordsOf(event: RunEvent, stepOf: (approval: string) => string | null): 
       const { step, checkpoint } = event.data;
       return [{ step, title: 'the workspace went back to before it', detail: checkpoint.commit }];
     }
+    case 'WorkJoined':
+      return [{ step: event.data.step, title: 'its work is joined to that of the others' }];
+    case 'JoinConflicted': {
+      const { step, files, with: others } = event.data;
+      const title = `it and ${others.join(', ')} have changed the same: a person settles it`;
+      return [{ step, tone: 'wait', title, detail: files.join(', ') }];
+    }
+    case 'JoinSettled': {
+      const { step, take } = event.data;
+      const how = take === null ? 'by what is in the workspace' : `by the side of ${take}`;
+      return [{ step, voice: 'person', title: `conflict settled ${how}, by ${by}` }];
+    }
     case 'StepFailed': {
       const { step, failure } = event.data;
       return [{ step, tone: 'bad', title: 'failed', detail: failure.message }];

@@ -5,7 +5,7 @@ import { useApi } from '../../api/queries.ts';
 import { Badge } from '../../ui/badges.tsx';
 import { Loaded } from '../../ui/faces.tsx';
 import { Link, useParam } from '../../ui/router.tsx';
-import { ago, duration, usd } from '../../ui/text.ts';
+import { ago, cost, duration } from '../../ui/text.ts';
 import { toVisibleText } from '../../ui/visible-text.ts';
 import { ActionDialog, isDialogAction } from './action-dialog.tsx';
 import type { DialogAction } from './action-dialog.tsx';
@@ -103,6 +103,7 @@ function Run({
           runId={run.id}
           action={dialog}
           step={target}
+          kind={run.steps.find(({ id }) => id === target)?.kind ?? null}
           onClose={close}
         />
       )}
@@ -153,7 +154,23 @@ function RunHead({
               Apply the result
             </button>
           )}
-          {!isOver && !run.canceling && (
+          {run.checkpoint !== null && isStill(status) && (
+            <Act name="fork" label="Fork" onAction={onAction} />
+          )}
+          {run.checkpoint !== null && status !== 'succeeded' && isStill(status) && (
+            <button type="button" onClick={() => onAction('apply')}>
+              Apply so far
+            </button>
+          )}
+          <a
+            className="button"
+            href={`/api/v1/runs/${encodeURIComponent(run.id)}/report?format=html`}
+            target="_blank"
+            rel="noreferrer"
+          >
+            Report
+          </a>
+          {status !== 'succeeded' && status !== 'canceled' && !run.canceling && (
             <button type="button" className="danger" onClick={() => onAction('cancel')}>
               Cancel
             </button>
@@ -172,8 +189,7 @@ function RunHead({
         {usage.tokens > 0 && (
           <>
             {' '}
-            · {usage.tokens} tokens, {usage.unknownCost ? 'at least ' : ''}
-            {usd(usage.usd)}
+            · {usage.tokens} tokens, {cost(usage)}
           </>
         )}
         {run.feature !== null && (
@@ -194,6 +210,11 @@ function RunHead({
       )}
     </header>
   );
+}
+
+/** Nothing moves: it has ended, or waits for people. */
+function isStill(status: RunView['status']): boolean {
+  return status !== 'queued' && status !== 'running';
 }
 
 /** Failure first: which step, why, and what came of the result. */

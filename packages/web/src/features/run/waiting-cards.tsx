@@ -55,7 +55,7 @@ function Sentence({
         <h2>{toVisibleText(sentence)}</h2>
         <p className="small quiet">
           {sinceMs !== null && <>Since {ago(sinceMs)}. </>}
-          Can be helped by {toVisibleText(who)}.
+          Waits for {toVisibleText(who)}.
         </p>
       </div>
       {act?.kind === 'dialog' && (
