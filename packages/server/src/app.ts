@@ -73,6 +73,7 @@ import { probeBubblewrap } from './sandbox/create-sandbox.ts';
 import { profileEnv } from './sandbox/profile-env.ts';
 import { verifyEvidence } from './store/run-evidence.ts';
 import type { EvidenceTrust } from './store/run-evidence.ts';
+import { originInHeads } from './store/heads-file.ts';
 import { acquireStateLock } from './store/lock.ts';
 import type { StateLocked } from './store/lock.ts';
 import { CHANGED_HINT } from './store/open-refusal.ts';
@@ -149,9 +150,9 @@ export function openLogToRead(stateDir: string): Result<ReadLog, LogRefused> {
   });
 }
 
-/** Names the log in its heads; the same for ever, wherever the folder is moved within one state home. */
+/** Names the log in its heads: as they do by now, wherever the folder has been moved since, or by the folder's name. */
 function originOf(stateDir: string): string {
-  return `ccdash/${stateDir.split('/').at(-1) ?? 'log'}`;
+  return originInHeads(join(stateDir, 'log.db')) ?? `ccdash/${stateDir.split('/').at(-1) ?? 'log'}`;
 }
 
 /**

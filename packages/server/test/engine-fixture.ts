@@ -6,11 +6,12 @@ import {
   mkdtempSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parsePlan } from '@ccdash/api/plan';
 import type { ApprovalView, RunView, StepView, StoredEvent } from '@ccdash/core';
 import { openWorkbench } from '../src/app.ts';
@@ -34,6 +35,8 @@ export interface Bench {
   /** Lets go of the state folder; `open` takes it up again. Hosts go on. */
   letGo(): Promise<void>;
   open(): Promise<void>;
+  /** Lets go, moves the project or the state folder below the bench's folder, and opens it there. Ends the host. */
+  moveTo(place: { readonly project?: string; readonly state?: string }): Promise<void>;
   /** Saves and launches; `head` stands before the steps. Gives the run's id. Throws when it is refused. */
   launch(steps: string, head?: string, inputs?: LaunchRequest['inputs']): Promise<string>;
   /** The run as soon as `holds`; looked at after each of its events. */
@@ -57,8 +60,8 @@ export interface Bench {
 
 export async function openBench(files: Readonly<Record<string, string>>): Promise<Bench> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'ccdash-engine-')));
-  const projectDir = join(folder, 'project');
-  const stateDir = join(folder, 'state');
+  let projectDir = join(folder, 'project');
+  let stateDir = join(folder, 'state');
   mkdirSync(projectDir);
   git(projectDir, 'init', '--quiet', '--initial-branch=main');
   for (const [path, content] of Object.entries(files))
@@ -74,8 +77,12 @@ export async function openBench(files: Readonly<Record<string, string>>): Promis
 
   const bench: Bench = {
     folder,
-    projectDir,
-    stateDir,
+    get projectDir() {
+      return projectDir;
+    },
+    get stateDir() {
+      return stateDir;
+    },
     workbench,
     open: async () => {
       const opened = await openWorkbench({ projectDir, stateDir });
@@ -85,6 +92,19 @@ export async function openBench(files: Readonly<Record<string, string>>): Promis
     letGo: async () => {
       await current?.close();
       current = null;
+    },
+    moveTo: async ({ project = projectDir, state = stateDir }) => {
+      await bench.letGo();
+      const pid = bench.hostPid();
+      if (pid !== null) killIfAlive(pid);
+      const to = [resolve(folder, project), resolve(folder, state)] as const;
+      for (const [index, from] of [projectDir, stateDir].entries()) {
+        const target = to[index] ?? from;
+        mkdirSync(dirname(target), { recursive: true });
+        if (target !== from) renameSync(from, target);
+      }
+      [projectDir, stateDir] = to;
+      await bench.open();
     },
     launch: async (steps, head = WRITES, inputs = {}) => {
       const source = `version: 1\nname: test\n${head}\nsteps:\n${steps}`;

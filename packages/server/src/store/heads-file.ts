@@ -3,10 +3,20 @@
  * Written after the transaction that made the head, so it never says more than the database did; a database that
  * says less than this file was truncated or replaced.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { splitHeads } from '../../assets/verify-log.mjs';
 import { replaceFileDurably } from './durable-file.ts';
+
+const MAX_ORIGIN_BYTES = 256;
 
 /** The file of heads that belongs to the database at `logPath`. */
 export function headsPathOf(logPath: string): string {
@@ -34,6 +44,26 @@ export function readHeadsFile(path: string): HeadsRead {
   const isWhole = text === notesToText(notes);
   // A whole head after what is none: that was no crash.
   return { notes, isTorn: !isWhole, isDamaged: /\n\n\u2014 .*\n/.test(rest) };
+}
+
+/**
+ * The name that the log at `logPath` has in its heads, as the first of them says; null where there is none to read.
+ * Says nothing about whether that head is right: whoever opens the log looks at that.
+ */
+export function originInHeads(logPath: string): string | null {
+  const start = Buffer.alloc(MAX_ORIGIN_BYTES);
+  let file: number | null = null;
+  try {
+    file = openSync(headsPathOf(logPath), 'r');
+    const read = readSync(file, start, 0, start.length, 0);
+    return /^([\w./-]+)\n/.exec(start.toString('latin1', 0, read))?.[1] ?? null;
+  } catch (error) {
+    // Not there yet, or not to be read: opening the log meets the same, and says so.
+    if (error instanceof Error && 'code' in error) return null;
+    throw error;
+  } finally {
+    if (file !== null) closeSync(file);
+  }
 }
 
 /**
