@@ -144,6 +144,27 @@ describe('the server in the background', () => {
   });
 });
 
+test('[HT31] after a restart the server is where it was, and sessions of browsers go on', async () => {
+  const serve = async (): Promise<{ served: ReturnType<typeof cli.start>; link: string }> => {
+    const served = cli.start('serve');
+    await until(() => /code=[\w-]{43}\n/.test(served.stdout()));
+    return { served, link: /http:\S+code=[\w-]{43}/.exec(served.stdout())![0] };
+  };
+  const end = async ({ served }: Awaited<ReturnType<typeof serve>>): Promise<void> => {
+    served.child.kill('SIGINT');
+    await served.ended;
+  };
+  const first = await serve();
+  const opened = await fetch(first.link, { redirect: 'manual' });
+  const cookie = opened.headers.get('set-cookie')?.split(';')[0] ?? '';
+  await end(first);
+  const second = await serve();
+  expect(new URL(second.link).origin).toBe(new URL(first.link).origin);
+  const runs = new URL('/api/v1/runs', first.link);
+  expect((await fetch(runs, { headers: { cookie } })).status).toBe(200);
+  await end(second);
+});
+
 describe('without a server', () => {
   afterEach(() => {
     expect(readServerFile(cli.stateDir)).toBeNull();

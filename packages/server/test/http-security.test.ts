@@ -294,8 +294,11 @@ describe('the login of a browser', () => {
     expect(read.status).toBe(401);
   });
 
-  test('[HT9] a session ends after twelve hours, and with its server', async () => {
+  test('[HT9] a session ends after twelve hours, is none of another workbench, and is on disk as a digest only', async () => {
     const { cookie } = await login();
+    const kept = join(http.stateDir, 'http.json');
+    expect(statSync(kept).mode & 0o777).toBe(0o600);
+    expect(readFileSync(kept, 'utf8')).not.toContain(cookie.split('=')[1]);
     const other = await openHttpFixture();
     try {
       const there = await other.send({ path: 'runs', headers: { cookie }, token: null });

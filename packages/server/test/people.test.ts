@@ -188,7 +188,7 @@ describe('people', () => {
     const after = await http.send({ path: 'me', headers: { cookie }, token: null });
     expect(after.json()).toMatchObject({
       status: 401,
-      detail: 'The session is over, or is of a server that has ended.',
+      detail: 'The session is over.',
     });
   });
 });

@@ -27,6 +27,25 @@ test('[WB53] a run that is launched appears on a page that is open, without a re
   await page.getByRole('link', { name: /Approvals.*1 waiting/s }).waitFor();
 });
 
+test('[WB62] a page that is open goes on when its server is back, with each entry once', async () => {
+  const { id } = await workbench.launch(PLAN);
+  const page = await workbench.open(`/runs/${id}?view=log`);
+  const waits = page.getByText('waits for a decision', { exact: true });
+  await waits.waitFor();
+  await page.evaluate(() => Object.assign(globalThis, { neverReloaded: true }));
+  await workbench.restart(async () => {
+    await page.getByText('● live').waitFor({ state: 'detached' });
+  });
+  await page.getByText('● live').waitFor();
+  const canceled = await workbench.client.cancel(id, { reason: 'enough' });
+  expect(canceled.ok).toBe(true);
+  const ended = page.locator('strong').getByText('the run is canceled');
+  await ended.waitFor();
+  expect(await ended.count()).toBe(1);
+  expect(await waits.count()).toBe(1);
+  expect(await page.evaluate(() => 'neverReloaded' in globalThis)).toBe(true);
+});
+
 test('[WB54] without a session the page shows nothing of the project and says how to log in', async () => {
   const page = await workbench.open('/runs');
   await page.context().clearCookies();

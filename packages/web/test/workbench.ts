@@ -32,6 +32,8 @@ export interface Workbench {
   open(path: string, options?: OpenOptions): Promise<Page>;
   write(path: string, text: string): void;
   launch(plan: string): Promise<RunView>;
+  /** Ends the server, has something done meanwhile, and starts it again. */
+  restart(meanwhile: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -66,12 +68,14 @@ export async function openWorkbench(
   const env = { ...process.env, CCDASH_HOME: join(root, 'state') };
   const ccdash = (...args: readonly string[]): string =>
     execFileSync(process.execPath, [CLI, ...args], { cwd: projectDir, env, encoding: 'utf8' });
-  const server = spawn(process.execPath, [CLI, 'serve', '--json'], {
-    cwd: projectDir,
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const { url } = JSON.parse(await firstLine(server)) as { readonly url: string };
+  const serve = async (): Promise<string> => {
+    const stdio = ['ignore', 'pipe', 'inherit'] as const;
+    const server = spawn(process.execPath, [CLI, 'serve', '--json'], {
+      ...{ cwd: projectDir, env, stdio: [...stdio] },
+    });
+    return (JSON.parse(await firstLine(server)) as { readonly url: string }).url;
+  };
+  const url = await serve();
   const [folder = ''] = readdirSync(env.CCDASH_HOME);
   const token = readFileSync(join(env.CCDASH_HOME, folder, 'token'), 'utf8').trim();
   const client = createClient({ baseUrl: url, token });
@@ -88,6 +92,11 @@ export async function openWorkbench(
       const launched = await client.launch(saved.value.id, { revision: saved.value.revision });
       if (!launched.ok) throw new Error(launched.error.detail);
       return launched.value;
+    },
+    restart: async (meanwhile) => {
+      ccdash('stop');
+      await meanwhile();
+      await serve();
     },
     close: async () => {
       await browser.close();

@@ -1,13 +1,15 @@
 /**
  * Who asks: the owner by the token of the state folder, people by tokens of their own, or anybody by a session that a
- * browser got for a one-time code. Codes and sessions live in memory only; a restart ends them. What a person may do is
- * looked up at each request, so that a change of their roles, or their end, counts at once.
+ * browser got for a one-time code. Codes live in memory only; of sessions the digests outlive a restart, so that open
+ * pages go on. What a person may do is looked up at each request, so that a change of their roles, or their end, counts
+ * at once.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '@ccdash/core';
 import type { People } from '../base/people.ts';
 import type { Caller } from '../base/workbench.ts';
 import type { Problem } from './problem.ts';
+import type { RestartFile } from './restart-file.ts';
 
 export interface Credentials {
   /** Who is behind a request; a problem when nobody is, or a browser's unsafe request lacks its header. */
@@ -44,15 +46,15 @@ export function createCredentials(options: {
   readonly owner: string;
   readonly people: Pick<People, 'callerOf' | 'personWithToken'>;
   readonly clock: Pick<Clock, 'now'>;
+  readonly kept: RestartFile;
   /** Served over TLS: cookies go nowhere else. */
   readonly isSecure?: boolean;
 }): Credentials {
-  const { token, owner, people, clock, isSecure = false } = options;
-  // Cookies ignore ports: another instance on this host must not overwrite or receive ours.
-  const cookieName = `ccdash_${randomBytes(8).toString('hex')}`;
+  const { token, owner, people, clock, kept, isSecure = false } = options;
+  const { cookieName } = kept.state;
   const attributes = `Path=/; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`;
   const codes = new Map<string, Held>();
-  const sessions = new Map<string, Held>();
+  const sessions = new Map<string, Held>(Object.entries(kept.state.sessions));
   const tokenDigest = digestOf(token);
 
   function personHolding(held: ReadonlyMap<string, Held>, secret: string): string | null {
@@ -66,6 +68,13 @@ export function createCredentials(options: {
       if (held.size <= MAX_OPEN) break;
       held.delete(key);
     }
+  }
+
+  function saveSessions(): void {
+    for (const [key, { expiresAtMs }] of sessions) {
+      if (clock.now() >= expiresAtMs) sessions.delete(key);
+    }
+    kept.change({ sessions: Object.fromEntries(sessions) });
   }
 
   function personOfBearer(authorization: string): string | null {
@@ -111,11 +120,12 @@ export function createCredentials(options: {
     openSession: (person) => {
       const session = randomBytes(32).toString('base64url');
       keep(sessions, session, { person, expiresAtMs: clock.now() + SESSION_LIFE_MS });
+      saveSessions();
       return `${cookieName}=${session}; ${attributes}; Max-Age=${String(SESSION_LIFE_MS / 1000)}`;
     },
     closeSession: (headers) => {
       const session = cookieOf(headers, cookieName);
-      if (session !== null) sessions.delete(digestOf(session).toString('hex'));
+      if (session !== null && sessions.delete(digestOf(session).toString('hex'))) saveSessions();
       return `${cookieName}=; ${attributes}; Max-Age=0`;
     },
   };
@@ -130,7 +140,7 @@ const NOT_AUTHENTICATED: Problem = {
 
 const SESSION_OVER: Problem = {
   error: 'NotAuthenticated',
-  detail: 'The session is over, or is of a server that has ended.',
+  detail: 'The session is over.',
   hint: 'Log in again: open the link that `ccdash serve` prints, or ask an admin for one: ccdash users login NAME',
   headers: { 'www-authenticate': 'Bearer' },
 };

@@ -10,6 +10,7 @@ import type { Features } from '../base/features.ts';
 import type { PolicyDesk } from '../base/policy-desk.ts';
 import { createHttpApp } from './create-http-app.ts';
 import { createCredentials } from './credentials.ts';
+import { openRestartFile } from './restart-file.ts';
 import { allowedHosts } from './guards.ts';
 import type { HandlerOptions, ReadPlan } from './handlers.ts';
 import { loginUrl } from './people-handlers.ts';
@@ -71,14 +72,17 @@ export async function openHttpServer(
   const token = openToken(options.stateDir);
   if (!token.ok) return token;
   const server = createServer({ requireHostHeader: false });
-  const port = await listen(server, options.host, options.port);
+  const kept = openRestartFile(options.stateDir);
+  const port = await listenAgain(server, options, kept.state.port);
   if (!port.ok) return port;
+  kept.change({ port: port.value });
   const url = `http://${options.host === '::1' ? '[::1]' : options.host}:${port.value}`;
   const credentials = createCredentials({
     token: token.value,
     owner: options.owner,
     people: options.people,
     clock: options.clock,
+    kept,
   });
   const ending = new AbortController();
   const app = createHttpApp({
@@ -108,6 +112,16 @@ export async function openHttpServer(
       return (closing ??= closeServer(server));
     },
   });
+}
+
+/** Where none is named, on the port of the last server: pages that are open find this one there. */
+async function listenAgain(
+  server: Server,
+  { host, port }: Pick<HttpServerOptions, 'host' | 'port'>,
+  last: number | null,
+): Promise<Result<number, Failure>> {
+  const again = port === 0 && last !== null ? await listen(server, host, last) : null;
+  return again?.ok === true ? again : listen(server, host, port);
 }
 
 function listen(server: Server, host: string, port: number): Promise<Result<number, Failure>> {
