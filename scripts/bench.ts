@@ -408,6 +408,16 @@ async function product(): Promise<void> {
   );
 }
 
+async function recovery(): Promise<void> {
+  const { measureRecovery } = await import('./bench-product.ts');
+  const { p50, p95 } = quantiles(await measureRecovery(join(folder, 'recovery'), 33));
+  row(
+    'time to recover: a host is killed, the next attempt starts',
+    `p50 ${p50.toFixed(0)} ms, p95 ${p95.toFixed(0)} ms`,
+    'p95 < 1 s',
+  );
+}
+
 /** A command looked through and judged, each one another: nothing of it is remembered. */
 function policy(): void {
   const shipped = shippedPolicy();
@@ -485,6 +495,7 @@ function print(): void {
 const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   log: logAndDecider,
   product,
+  recovery,
   resume,
   features,
   memory: largeRun,
