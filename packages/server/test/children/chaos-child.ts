@@ -8,10 +8,10 @@
 import { readFileSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parsePlan } from '@ccdash/api/plan';
-import type { RunView, StoredEvent } from '@ccdash/core';
+import type { Result, RunView, StoredEvent } from '@ccdash/core';
 import { openWorkbench } from '../../src/app.ts';
 import { createSystemClock } from '../../src/base/system-clock.ts';
-import type { Caller, RunRequest } from '../../src/base/workbench.ts';
+import type { Caller, RunRequest, WorkbenchRefusal } from '../../src/base/workbench.ts';
 import { pick, randomNumbers } from '../random-numbers.ts';
 
 const [projectDir = '', stateDir = '', plansDir = '', seed = '1', offset = '0'] =
@@ -136,6 +136,17 @@ async function whim(run: RunView): Promise<void> {
   waiting.add(run.id);
 }
 
+/** Another program may have locked the log: nothing was done then, and a person tries again. */
+async function onceTheLogTakesIt<T>(
+  act: () => Promise<Result<T, WorkbenchRefusal>>,
+): Promise<Result<T, WorkbenchRefusal>> {
+  for (;;) {
+    const answer = await act();
+    if (answer.ok || answer.error.type !== 'StoreUnavailable') return answer;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 workbench.subscribe(onEvent);
 const launchedPlans = new Set(workbench.runs().map(({ plan }) => `${plan.name}.yaml`));
 for (const name of readdirSync(plansDir).sort()) {
@@ -143,11 +154,11 @@ for (const name of readdirSync(plansDir).sort()) {
   const source = readFileSync(join(plansDir, name), 'utf8');
   const parsed = parsePlan(source, { file: name });
   if (!parsed.ok) fail(parsed.problems);
-  const saved = await workbench.savePlan(parsed.plan, source, person);
+  const saved = await onceTheLogTakesIt(() => workbench.savePlan(parsed.plan, source, person));
   if (!saved.ok) fail(saved.error);
   const { id: planId, revision } = saved.value;
   const asked = { planId, revision, feature: null, inputs: {} };
-  const launched = await workbench.launch(asked, person);
+  const launched = await onceTheLogTakesIt(() => workbench.launch(asked, person));
   if (!launched.ok) fail(launched.error);
 }
 for (const { id } of workbench.runs()) waiting.add(id);
