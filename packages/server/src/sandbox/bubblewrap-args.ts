@@ -18,6 +18,11 @@ import { writeMountsOf } from './write-mounts.ts';
 export const INSIDE_DIR = '/run/ccdash';
 export const INSIDE_HOME = '/tmp/home';
 
+/**
+ * Settings of the whole machine that their files' mode gives to whoever runs as root, without any capability: a server in a
+ * container often does. Bubblewrap covers others by itself, but not these.
+ */
+const MACHINE_SETTINGS = ['/proc/sys', '/proc/fs', '/proc/mtrr'];
 const SYSTEM_FOLDERS = ['/usr', '/opt'];
 /** Links into /usr on most systems, folders on others. */
 const SYSTEM_LINKS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
@@ -34,6 +39,7 @@ export interface MachineView {
 /** Mounts that every sandbox of this machine has. */
 export function systemArgs(machine: MachineView): readonly string[] {
   const args: string[] = ['--proc', '/proc', '--dev', '/dev'];
+  for (const path of MACHINE_SETTINGS) args.push('--ro-bind-try', path, path);
   for (const folder of ['/tmp', '/var/tmp', '/run'])
     args.push('--perms', '1777', '--tmpfs', folder);
   args.push('--dir', INSIDE_HOME, '--dir', INSIDE_DIR);
