@@ -224,6 +224,7 @@ describe('deciding', () => {
     const again = await cli.run('approve', id);
     expect(again.exitCode).toBe(6);
     expect(again.stderr).toContain(`Approval request ${id} is approved.`);
+    expect(again.stdout).toBe('');
   });
 
   test('[CL7] a rejection without a reason is bad usage; with one the run fails', async () => {

@@ -78,7 +78,8 @@ export async function decide(
   if (!approval.ok) return refuse(context, approval.error);
   const run = await client.run(approval.value.runId);
   if (!run.ok) return refuse(context, problemToRefusal(run.error));
-  if (!context.isJson) {
+  // One that is closed is refused below, by a sentence that says how it ended.
+  if (!context.isJson && approval.value.status === 'open') {
     for (const line of approvalToLines(context, approval.value, run.value)) context.say(...line);
   }
   const fields = await formFieldsOf(client, approval.value, run.value);

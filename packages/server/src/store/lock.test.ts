@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { errorOf, testFolder, valueOf } from '../../test/log-fixture.ts';
@@ -43,6 +43,7 @@ describe('the lock of a state folder', () => {
     const dir = testFolder();
     const lock = valueOf(acquireStateLock(dir));
     expect(errorOf(acquireStateLock(dir)).type).toBe('StateLocked');
+    expect(statSync(join(dir, LOCK_FILE)).mode & 0o777).toBe(0o600);
     lock.release();
     lock.release();
     expect(existsSync(join(dir, HOLDER_FILE))).toBe(false);

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { err, ok } from '@ccdash/core';
@@ -34,6 +34,8 @@ export function acquireStateLock(dir: string): Result<StateLock, StateLocked | S
     makePrivateDirectory(dir);
     db = new DatabaseSync(join(dir, LOCK_FILE));
     db.exec('BEGIN EXCLUSIVE');
+    // Not opened for it, see above.
+    chmodSync(join(dir, LOCK_FILE), 0o600);
     replaceFileDurably(join(dir, HOLDER_FILE), `${process.pid}\n`);
   } catch (error) {
     db?.close();
