@@ -103,6 +103,64 @@ describe('a restart', () => {
       .thenEvents(again('gate', 'gate'), again('b', 'gate'), anew('gate'), anew('b'));
   });
 
+  test('[RC20] of an interrupted step goes back to what it found, and sets its half-done work aside', () => {
+    const cut = [E.readied('c'), E.attemptStarted('c', 1, AT('2')), E.interrupted('c', 1)];
+    given(...ALL, cut)
+      .when(C.restart('c'), RITA)
+      .thenEvents(again('c', 'c'), anew('c'));
+  });
+
+  test('[RC20] of a step that waits to be gone on with goes back to what it found', () => {
+    const waits = [
+      ...[E.readied('b'), E.attemptStarted('b', 1, AT('1')), E.interrupted('b', 1)],
+      E.requeued('b', { cause: 'resume', mode: 'continue' }),
+    ];
+    const chain = [E.begun(CHAIN), made('a', '0', '1')];
+    const state = given(...chain, waits).when(C.restart('b'), RITA).state;
+    expect([state.checkpoint, state.steps.get('b')?.next]).toEqual([testCommit('1'), 'restore']);
+    // Gone on with from the start: it has begun, though no attempt of it lives.
+    given(...chain, waits)
+      .when(C.restart('a'), RITA)
+      .thenEvents(
+        ...[again('a', 'a'), again('b', 'a'), E.rewound('a', testCommit('0'))],
+        ...[anew('a'), anew('b')],
+      );
+  });
+
+  test('[RC20] of a skipped step runs it where the workspace is now', () => {
+    const plan = testPlan([testCommand('a'), testReader('b', { needs: ['a'], when: 'inputs.x' })]);
+    given(E.begun(plan), made('a', '0', '1'), E.skipped('b'), E.ended('failed'))
+      .when(C.restart('b'), RITA)
+      .thenEvents(again('b', 'b'), anew('b'));
+  });
+
+  test('[RC21] takes along a writer beside it that is at work, and no reader', () => {
+    const plan = testPlan([
+      testCommand('a'),
+      testCommand('w', { needs: [] }),
+      testReader('r', { needs: [] }),
+    ]);
+    const begun = [E.begun(plan), made('a', '0', '1')];
+    const writer = [E.readied('w'), E.attemptStarted('w', 1, AT('1'))];
+    const reader = [E.readied('r'), E.attemptStarted('r', 1, AT('1'))];
+    const told = given(...begun, writer, reader).when(C.restart('a'), RITA).events;
+    const taken = told.flatMap(({ type, data }) => (type === 'StepInvalidated' ? [data.step] : []));
+    expect(taken).toEqual(['a', 'w']);
+  });
+
+  test('[RC20] says of approvals that fall which step runs again, and of no reason what happened', () => {
+    const asked = [E.begun(CHAIN), made('a', '0', '1'), E.asked('b')];
+    const { events } = given(...asked).when({ type: 'RestartFrom', step: 'a', reason: null }, RITA);
+    const fallen = events.find(({ type }) => type === 'ApprovalResolved');
+    expect(fallen).toMatchObject({ data: { approvalId: 'apr_1', detail: 'a runs again' } });
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        type: 'StepInvalidated',
+        data: { step: 'a', cause: 'a', reason: 'a is run again', gate: false, anew: true },
+      }),
+    );
+  });
+
   test('[RC24] is refused where nothing has begun, and where the run is over', () => {
     given(...ALL)
       .when(C.restart('c'), RITA)
@@ -117,6 +175,10 @@ describe('a restart', () => {
     given(...ALL)
       .when(C.cancel(), RITA)
       .and()
+      .when(C.restart('a'), RITA)
+      .thenRefused('RunOver');
+    const stopping = [E.readied('c'), E.attemptStarted('c', 1, AT('2')), E.cancelRequested()];
+    given(...ALL, stopping)
       .when(C.restart('a'), RITA)
       .thenRefused('RunOver');
   });
