@@ -1,5 +1,5 @@
 /** Puts the server together: the only file, beside host-main.ts, that knows every folder. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,7 @@ import type { CaseResult } from './agents/conformance/check-adapter.ts';
 import { PROVIDER_KEYS, PROVIDER_VARIABLES } from './agents/gateway/services.ts';
 import { recordingOf } from './agents/recording/recording.ts';
 import { createAdapters } from './agents/registry.ts';
+import { moveState, packState, partsIn, unpackState } from './care/archive.ts';
 import { createArtifactStore } from './artifacts/artifact-store.ts';
 import { webFolders } from './base/assets.ts';
 import { jsonDigest } from './base/json-digest.ts';
@@ -352,6 +353,78 @@ export async function openWorkbench(
 export interface Trusted {
   readonly policy: string | null;
   readonly config: string | null;
+}
+
+/** What a backup holds, or a restored folder: entries of its log and the root of their tree. */
+export interface LogExtent {
+  readonly size: number;
+  readonly root: string;
+}
+
+/**
+ * Writes a state folder to `file` as one archive, its log verified first.
+ * Errors: Failure `state_locked` while a server owns it; `no_log`; `file_exists`; what the log or the disk refuse.
+ */
+export async function backupState(
+  stateDir: string,
+  file: string,
+): Promise<Result<LogExtent, Failure>> {
+  if (!existsSync(join(stateDir, 'log.db'))) {
+    const hint = 'run something first: ccdash exec -- true';
+    return err({ code: 'no_log', message: 'nothing has run in this project yet', hint });
+  }
+  const lock = acquireStateLock(stateDir);
+  if (!lock.ok) return err(lockFailure(lock.error));
+  try {
+    const extent = await verifiedExtent(stateDir);
+    if (!extent.ok) return extent;
+    const packed = packState(stateDir, file);
+    return packed.ok ? extent : packed;
+  } finally {
+    lock.value.release();
+  }
+}
+
+/**
+ * Makes an archive the state of a project that has none yet; only once its log is proven to be whole.
+ * Errors: Failure `state_exists`; `not_a_backup`; `log_invalid`; what tar or the disk refuse. Then nothing is changed.
+ */
+export async function restoreState(
+  stateDir: string,
+  file: string,
+): Promise<Result<LogExtent, Failure>> {
+  const parts = partsIn(stateDir);
+  if (parts.length > 0) {
+    const message = `${stateDir} holds the state of this project already (${parts.join(', ')})`;
+    const hint = 'move that folder away, or set CCDASH_HOME to another one';
+    return err({ code: 'state_exists', message, hint });
+  }
+  const unpacked = unpackState(file, stateDir);
+  if (!unpacked.ok) return unpacked;
+  const extent = await verifiedExtent(unpacked.value);
+  if (extent.ok) moveState(unpacked.value, stateDir);
+  else rmSync(unpacked.value, { recursive: true, force: true });
+  return extent;
+}
+
+/** Every entry against tree and heads; whatever SQLite keeps beside the log is in it afterwards. */
+async function verifiedExtent(stateDir: string): Promise<Result<LogExtent, Failure>> {
+  const opened = openLog(stateDir);
+  if (!opened.ok) return err(logFailure(opened.error));
+  try {
+    const verified = await verifyStore(opened.value);
+    if (verified.ok) return ok({ size: verified.value.size, root: verified.value.root });
+    const { error } = verified;
+    const what = error.type === 'LogInvalid' ? formatFinding(error.finding) : error.detail;
+    const message = `the log is not whole: ${what}`;
+    return err({
+      code: 'log_invalid',
+      message,
+      hint: 'see ccdash audit verify, or take another backup',
+    });
+  } finally {
+    opened.value.close();
+  }
 }
 
 /** What `.ccdash/` holds beside what was accepted last. */

@@ -117,6 +117,17 @@ function addPlanVerbs(program: Command, act: Act): void {
         return trust(context, { isDryRun: dryRun, isAgreed: yes });
       }),
     );
+  const care = () => import('./care-verbs.ts');
+  program
+    .command('backup')
+    .description('the whole state of this project as one file')
+    .argument('<file>', 'a new file, such as state.tar.gz')
+    .action((file: string) => act(async (context) => (await care()).backup(context, file)));
+  program
+    .command('restore')
+    .description('make a backup the state of this project, which has none yet')
+    .argument('<file>', 'what ccdash backup has written, here or on another machine')
+    .action((file: string) => act(async (context) => (await care()).restore(context, file)));
   const plan = program.command('plan').description('plan files').helpCommand(false);
   plan
     .command('check')

@@ -196,6 +196,9 @@ const EXIT_CODES_OF_FAILURES: Readonly<Record<string, number>> = {
   host_not_loopback: EXIT.usage,
   unknown_adapter: EXIT.notFound,
   state_locked: EXIT.conflict,
+  state_exists: EXIT.conflict,
+  file_exists: EXIT.conflict,
+  no_log: EXIT.notFound,
 };
 
 function exitCodeOf(type: string): number {
